@@ -1,0 +1,1 @@
+"""BOX feeds: home timelines as rings of status ids, behind port.py."""

@@ -1,0 +1,1 @@
+"""Small pure pieces that would fit any project."""

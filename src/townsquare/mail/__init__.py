@@ -1,0 +1,1 @@
+"""BOX mail: messages to people's e-mail addresses, behind port.py."""

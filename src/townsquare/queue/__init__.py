@@ -1,0 +1,1 @@
+"""BOX queue: work for later, at least once, behind port.py."""

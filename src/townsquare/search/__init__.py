@@ -1,0 +1,1 @@
+"""BOX search: documents by words, behind port.py."""

@@ -1,0 +1,91 @@
+"""Every setting: type, default, unit, a line of help. One URL per box, so the settings are the drawing.
+
+Read from the environment (`TOWNSQUARE_DATA=...`) and from `townsquare.toml` in the data folder; options of the command
+line win over both.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+
+def _about(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of one server. A relative path in a URL lies in `data`."""
+
+    data: Annotated[str, _about("Folder for everything that is kept.")] = "data"
+    bind: Annotated[str, _about("Address to listen on, HOST:PORT.")] = "127.0.0.1:3000"
+    url: Annotated[str, _about("The public address people type, without a slash at its end.")] = "http://localhost:3000"
+    title: Annotated[str, _about("The server's name as people see it.")] = "Townsquare"
+    description: Annotated[str, _about("One or two sentences about the server.")] = "A town square of our own."
+    contact_email: Annotated[str, _about("Address that people may write to.")] = ""
+    languages: Annotated[list[str], _about("Languages spoken here, ISO 639-1.")] = ["en"]
+    rules: Annotated[list[str], _about("The server's rules, one sentence each.")] = []
+
+    store: Annotated[str, _about("Where rows are kept: sqlite:FILE or memory:.")] = "sqlite:townsquare.db"
+    cache: Annotated[str, _about("Where made values are kept: memory:.")] = "memory:"
+    feeds: Annotated[str, _about("Where home timelines are kept: file:FILE or memory:.")] = "file:feeds.ring"
+    queue: Annotated[str, _about("Where work waits: sqlite:FILE or memory:.")] = "sqlite:queue.db"
+    streaming: Annotated[str, _about("How processes tell each other news: local:FOLDER or memory:.")] = "local:bus"
+    search: Annotated[str, _about("Where words are indexed: embedded:FILE or memory:.")] = "embedded:search.db"
+    media: Annotated[str, _about("Where files are kept: file:FOLDER or memory:.")] = "file:media"
+    mail: Annotated[str, _about("How mail goes out: log: (written to the log and to data/mail) or memory:.")] = (
+        "log:mail"
+    )
+
+    web_processes: Annotated[int, _about("Web processes of `townsquare run`; 0: one per core, at most 4.")] = 0
+    worker_processes: Annotated[int, _about("Worker processes of `townsquare run`.")] = 1
+    sign_ups: Annotated[bool, _about("Whether anybody may sign up.")] = True
+    confirm_email: Annotated[bool, _about("Whether a new address must be confirmed before its account works.")] = True
+    test_mode: Annotated[
+        bool,
+        _about(
+            "For test programs: sign-ups confirmed at once, password grant, no rate limits for loopback, short "
+            "passwords (8 characters)."
+        ),
+    ] = False
+    relaxed_sync: Annotated[bool, _about("Faster writes that a power cut may lose. Not for real people.")] = False
+    trusted_proxies: Annotated[list[str], _about("Addresses whose X-Forwarded-For is believed, e.g. 127.0.0.1.")] = []
+    drain_s: Annotated[float, _about("Seconds that a stopping process gives to what it has begun.")] = 25.0
+    log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
+
+    @property
+    def domain(self) -> str:
+        """The host of `url`, with its port where one is given: the part of addresses after the @."""
+        return self.url.split("://", 1)[1]
+
+    def path(self, url: str) -> Path:
+        """The path that an engine URL such as `sqlite:townsquare.db` names, inside `data` if relative."""
+        return Path(self.data) / url.split(":", 1)[1]
+
+
+def read_settings(environment: dict[str, str] | None = None, **options: Any) -> Settings:
+    """The settings in force: defaults, then `townsquare.toml` in the data folder, environment, options.
+
+    Raises: ValueError with a sentence that names the setting.
+    """
+    environment = dict(os.environ) if environment is None else environment
+    known = {field.name: field for field in msgspec.structs.fields(Settings)}
+    given: dict[str, Any] = {}
+    for name, field in known.items():
+        value = environment.get(f"TOWNSQUARE_{name.upper()}")
+        if value is not None:
+            given[name] = [v.strip() for v in value.split(",") if v.strip()] if "list" in str(field.type) else value
+    given.update({name: value for name, value in options.items() if value is not None})
+    file = Path(given.get("data", "data")) / "townsquare.toml"
+    if file.is_file():
+        given = {**tomllib.loads(file.read_text()), **given}
+    try:
+        settings = msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as exc:
+        raise ValueError(f"A setting cannot be used: {exc}") from exc
+    if "://" not in settings.url or settings.url.endswith("/"):
+        raise ValueError(f"The setting url must look like https://example.org, not {settings.url!r}")
+    return settings

@@ -1,0 +1,1 @@
+"""VERBS: what people do."""

@@ -1,0 +1,1 @@
+"""BOX streaming: live events between processes, behind port.py."""

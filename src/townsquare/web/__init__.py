@@ -1,0 +1,1 @@
+"""DOOR stateless web servers: parse, call one verb, hydrate, render."""

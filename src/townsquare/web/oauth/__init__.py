@@ -1,0 +1,1 @@
+"""Tokens, scopes, and the forms to sign up, log in and consent."""

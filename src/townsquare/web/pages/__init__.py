@@ -1,0 +1,1 @@
+"""Pages of HTML for people, by forms that need no script."""

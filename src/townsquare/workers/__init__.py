@@ -1,0 +1,1 @@
+"""DOOR workers: the same verbs, by task."""
