@@ -1,0 +1,267 @@
+"""Tasks: what the web leaves to the workers, as data. Web and workers meet only here.
+
+Box: model. A task's `key` orders it (equal keys, one after another), its `id` names its effect.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Task(msgspec.Struct, frozen=True, tag_field="task", tag=True):
+    """Base of all tasks."""
+
+    lane: ClassVar[str]
+
+    def key(self) -> int:
+        """What it must stay in order with."""
+        raise TypeError("each task says its key")
+
+
+class FanOutStatus(Task, frozen=True):
+    """Put a new status into home timelines and on open streams; leave the notices and the rest to their own tasks."""
+
+    lane: ClassVar[str] = "fan_out"
+    status_id: int
+    author: int
+
+    def key(self) -> int:
+        return self.author
+
+
+class FanOutChange(Task, frozen=True):
+    """Tell open streams and caches that a status was edited (`deleted` False) or is gone."""
+
+    lane: ClassVar[str] = "fan_out"
+    status_id: int
+    author: int
+    deleted: bool
+    version: int
+
+    def key(self) -> int:
+        return self.author
+
+
+class ApplyFollow(Task, frozen=True):
+    """Bring the followers side, counts, requests, home timeline and notices into line with a `following` row."""
+
+    lane: ClassVar[str] = "graph"
+    follower: int
+    target: int
+
+    def key(self) -> int:
+        return self.target
+
+
+class ApplyBlock(Task, frozen=True):
+    """Bring follows and both caches into line with a block or mute row."""
+
+    lane: ClassVar[str] = "graph"
+    account_id: int
+    target: int
+
+    def key(self) -> int:
+        return self.target
+
+
+class ApplyReaction(Task, frozen=True):
+    """Bring a status's reactions, counts and notices into line with an actor's `mine` row."""
+
+    lane: ClassVar[str] = "counts"
+    status_id: int
+    actor: int
+    kind: str  # favourite, reblog
+
+    def key(self) -> int:
+        return self.status_id
+
+
+class CountReply(Task, frozen=True):
+    """Count a reply of a thread, or take it out of the count when it is gone."""
+
+    lane: ClassVar[str] = "counts"
+    root: int
+    status_id: int
+
+    def key(self) -> int:
+        return self.root
+
+
+class CountStatus(Task, frozen=True):
+    """Count an author's status (`author_log` row), and set the account's totals."""
+
+    lane: ClassVar[str] = "counts"
+    author: int
+    status_id: int
+
+    def key(self) -> int:
+        return self.author
+
+
+class CountVote(Task, frozen=True):
+    """Count one voter of a poll."""
+
+    lane: ClassVar[str] = "counts"
+    poll_id: int
+    voter: int
+
+    def key(self) -> int:
+        return self.poll_id
+
+
+class Notify(Task, frozen=True):
+    """Tell `recipient` that `actor` did something; the notice's id comes from all of these, so twice is once."""
+
+    lane: ClassVar[str] = "notify"
+    recipient: int
+    actor: int
+    kind: str  # the API's notification types
+    status_id: int  # 0: none
+    at_ms: int
+
+    def key(self) -> int:
+        return self.recipient
+
+
+class NotifyMentions(Task, frozen=True):
+    """Mentions, replies and conversations of a new status, and those who asked to hear of its author."""
+
+    lane: ClassVar[str] = "notify"
+    status_id: int
+    author: int
+
+    def key(self) -> int:
+        return self.author
+
+
+class PollEnded(Task, frozen=True):
+    """Tell the author and the voters that a poll is over."""
+
+    lane: ClassVar[str] = "notify"
+    poll_id: int
+
+    def key(self) -> int:
+        return self.poll_id
+
+
+class ProcessMedia(Task, frozen=True):
+    """Turn an upload into what is shown."""
+
+    lane: ClassVar[str] = "media"
+    media_id: int
+
+    def key(self) -> int:
+        return self.media_id
+
+
+class FetchCard(Task, frozen=True):
+    """Fetch what the page behind a status's first link says of itself."""
+
+    lane: ClassVar[str] = "cards"
+    status_id: int
+
+    def key(self) -> int:
+        return self.status_id
+
+
+class IndexStatus(Task, frozen=True):
+    """Make a status findable, or no longer."""
+
+    lane: ClassVar[str] = "index"
+    status_id: int
+
+    def key(self) -> int:
+        return self.status_id
+
+
+class IndexAccount(Task, frozen=True):
+    """Make an account findable, or no longer."""
+
+    lane: ClassVar[str] = "index"
+    account_id: int
+
+    def key(self) -> int:
+        return self.account_id
+
+
+class SendMail(Task, frozen=True):
+    """Send one message to a user's address."""
+
+    lane: ClassVar[str] = "mail"
+    account_id: int
+    kind: str  # confirm, reset
+    to: str
+    link: str
+
+    def key(self) -> int:
+        return self.account_id
+
+
+class DeleteStatuses(Task, frozen=True):
+    """Delete an account's statuses and media, a page at a time, after the account was deleted."""
+
+    lane: ClassVar[str] = "cleanup"
+    account_id: int
+
+    def key(self) -> int:
+        return self.account_id
+
+
+class DeleteMedia(Task, frozen=True):
+    """Remove the files of media that no status holds any more."""
+
+    lane: ClassVar[str] = "cleanup"
+    media_ids: tuple[int, ...]
+
+    def key(self) -> int:
+        return self.media_ids[0]
+
+
+class ExpireMute(Task, frozen=True):
+    """End a mute whose time is over."""
+
+    lane: ClassVar[str] = "graph"
+    account_id: int
+    target: int
+
+    def key(self) -> int:
+        return self.account_id
+
+
+AnyTask = (
+    FanOutStatus
+    | FanOutChange
+    | ApplyFollow
+    | ApplyBlock
+    | ApplyReaction
+    | CountReply
+    | CountStatus
+    | CountVote
+    | Notify
+    | NotifyMentions
+    | PollEnded
+    | ProcessMedia
+    | FetchCard
+    | IndexStatus
+    | IndexAccount
+    | SendMail
+    | DeleteStatuses
+    | DeleteMedia
+    | ExpireMute
+)
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER: msgspec.msgpack.Decoder[AnyTask] = msgspec.msgpack.Decoder(AnyTask)
+
+
+def encode_task(task: AnyTask) -> bytes:
+    """A task as bytes for a queue or an outbox row."""
+    return _ENCODER.encode(task)
+
+
+def decode_task(data: bytes) -> AnyTask:
+    """The task in these bytes.
+
+    Raises: msgspec.DecodeError, msgspec.ValidationError.
+    """
+    return _DECODER.decode(data)

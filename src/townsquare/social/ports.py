@@ -1,0 +1,35 @@
+"""What a verb is given: the engines behind their ports, the clock, the maker of ids, the settings.
+
+Box: social.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from townsquare.cache.port import Cache
+from townsquare.feeds.port import Feeds
+from townsquare.kit.clock import Clock
+from townsquare.mail.port import Mailer
+from townsquare.media.port import MediaStore
+from townsquare.queue.port import Queue
+from townsquare.search.port import Search
+from townsquare.settings import Settings
+from townsquare.store.port import Store
+from townsquare.streaming.port import Streaming
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """One engine for each box."""
+
+    store: Store
+    cache: Cache
+    feeds: Feeds
+    queue: Queue
+    streaming: Streaming
+    search: Search
+    media: MediaStore
+    mail: Mailer
+    settings: Settings
+    clock: Clock
+    new_id: Callable[[], int]  # snowflake
