@@ -14,6 +14,7 @@ from townsquare.media.port import MediaStore
 from townsquare.queue.port import Queue
 from townsquare.search.port import Search
 from townsquare.settings import Settings
+from townsquare.social.outbox import Outbox
 from townsquare.store.port import Store
 from townsquare.streaming.port import Streaming
 
@@ -30,6 +31,7 @@ class Ports:
     search: Search
     media: MediaStore
     mail: Mailer
+    outbox: Outbox
     settings: Settings
     clock: Clock
     new_id: Callable[[], int]  # snowflake

@@ -1,0 +1,121 @@
+"""The outbox: what an act leaves to the workers is durable with the act, then goes to the queue.
+
+Box: social. The queue is fed from here only. A task may come twice, and one whose act was never committed may come too:
+tasks work from the rows, so neither does harm.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from townsquare.kit.clock import Clock
+from townsquare.model.errors import Unavailable
+from townsquare.model.tasks import AnyTask, decode_task, encode_task
+from townsquare.queue.port import Message, Queue
+from townsquare.store.port import Put, Store, Write
+from townsquare.store.tables import CURSORS, OUTBOX, CursorRow, OutboxRow
+
+SHARDS = 16
+TICK_MS = 10_000
+RELAY_AGE_MS = 3_000  # what is younger is still in the hands of the process that wrote it
+_SETTLED_MS = 60_000  # ticks older than this get no new rows
+_RETRY_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """Commits acts with their tasks, and hands the tasks to the queue behind the answer's back."""
+
+    def __init__(self, store: Store, queue: Queue, new_id: Callable[[], int]) -> None:
+        self._store, self._queue, self._new_id = store, queue, new_id
+        self._waiting: list[OutboxRow] = []
+        self._wake = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
+
+    async def commit(self, *steps: Sequence[Write], tasks: Sequence[AnyTask] = (), at: int | None = None) -> None:
+        """Do the steps (see `Store.write`: the last one is the commit point), with the tasks durable before it.
+
+        Raises: Unavailable; then a repeat is safe.
+        """
+        if not tasks:
+            await self._store.write(*steps, at=at)
+            return
+        event_id = self._new_id()
+        row = OutboxRow(
+            shard=(event_id >> 4) % SHARDS,
+            tick=(event_id >> 16) // TICK_MS,
+            event_id=event_id,
+            tasks=tuple(encode_task(task) for task in tasks),
+        )
+        await self._store.write(
+            [Put(OUTBOX, row), *(steps[0] if len(steps) > 1 else ())], *(steps[1:] if len(steps) > 1 else steps), at=at
+        )
+        self._waiting.append(row)
+        self._wake.set()
+
+    async def start(self) -> None:
+        """Begin to send."""
+        self._sender = asyncio.create_task(self._send_for_ever(), name="outbox")
+
+    async def close(self) -> None:
+        """Send what waits, then stop."""
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.gather(self._sender, return_exceptions=True)
+            self._sender = None
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Give the queue all that waits now. What the queue cannot take stays for the relay."""
+        rows, self._waiting = self._waiting, []
+        try:
+            await send(self._store, self._queue, rows)
+        except Unavailable:
+            log.warning("the queue cannot take %d events now; the relay will bring them", len(rows))
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.flush()
+
+
+async def send(store: Store, queue: Queue, rows: Sequence[OutboxRow]) -> None:
+    """Put the rows' tasks into the queue, then mark the rows.
+
+    Raises: Unavailable; then a repeat is safe.
+    """
+    if not rows:
+        return
+    messages = []
+    for row in rows:
+        for n, body in enumerate(row.tasks):
+            task = decode_task(body)
+            messages.append(Message(lane=task.lane, key=task.key(), id=(row.event_id << 4) | n, body=body))
+    await queue.put(messages)
+    await store.write(
+        [
+            Put(OUTBOX, OutboxRow(shard=row.shard, tick=row.tick, event_id=row.event_id, tasks=(), sent=True))
+            for row in rows
+        ]
+    )
+
+
+async def relay(store: Store, queue: Queue, clock: Clock) -> int:
+    """Send what a process that died left behind; how many events. Run by one process, every few seconds."""
+    now_tick = clock.now_ms() // TICK_MS
+    cursor = await store.get(CURSORS, ("outbox",))
+    tick = cursor.position if cursor else now_tick - 360  # a new store: an hour is more than it has
+    first_tick, sent = tick, 0
+    newest_id = (clock.now_ms() - RELAY_AGE_MS) << 16
+    while tick <= now_tick:
+        lists = await store.range_many(OUTBOX, [(shard, tick) for shard in range(SHARDS)], limit=10_000)
+        left = [row for rows in lists for row in rows if not row.sent and row.event_id < newest_id]
+        await send(store, queue, left)
+        sent += len(left)
+        tick += 1
+    settled = (clock.now_ms() - _SETTLED_MS) // TICK_MS
+    if settled > first_tick or cursor is None:
+        await store.write([Put(CURSORS, CursorRow(name="outbox", position=max(first_tick, settled)))])
+    return sent

@@ -1,0 +1,155 @@
+"""What a route declares, what a handler gets and gives. Tables named ROUTES beside the handlers list them all.
+
+Box: web. One declaration per route: tests, docs, the limiter and the edge's configuration are made from it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from townsquare.model.account import Account, Token, User
+from townsquare.model.errors import NotFound, Unauthorized
+from townsquare.social.ports import Ports
+from townsquare.web.params import read_params
+
+T = TypeVar("T")
+
+
+class Access(StrEnum):
+    """Whose token a route wants."""
+
+    PUBLIC = "public"  # none needed; a token, if sent, must be good
+    APP = "app"  # any token, also of an app without a user
+    USER = "user"  # of a user who is confirmed, approved and not disabled
+    PENDING = "pending"  # of a user, also one who is not confirmed yet
+
+
+class Limit(StrEnum):
+    """Rate limits; the numbers stand in limits.py."""
+
+    API = "api"
+    MEDIA = "media"
+    DELETE = "delete"
+    SIGN_UP = "sign_up"
+    LOG_IN = "log_in"
+    APPS = "apps"
+    NONE = "none"
+
+
+class CacheClass(StrEnum):
+    """What a shared cache may do with the answer."""
+
+    PRIVATE = "private"  # private, no-store
+    INSTANCE = "instance"  # public, five minutes
+    TIMELINE = "timeline"  # public for 15 s where nobody is signed in, else private
+    PAGE = "page"  # HTML: private, no-cache
+    IMMUTABLE = "immutable"  # public, a year
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Who asks: a token with its account and user (None both for an app's own token)."""
+
+    token: Token
+    account: Account | None
+    user: User | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file of a multipart body."""
+
+    filename: str
+    content_type: str
+    data: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """One request, read. `params` holds query and body together, as nested dicts, lists and strings."""
+
+    method: str
+    path: str
+    route: "Route"
+    path_params: Mapping[str, str]
+    params: dict[str, Any]
+    query_string: str
+    files: Mapping[str, Upload]
+    headers: Mapping[str, str]  # names in lower case
+    cookies: Mapping[str, str]
+    session: Session | None
+    address: str  # the client's, as far as trusted
+    request_id: str
+    made: list[tuple[str, str]] = field(default_factory=list)  # headers for the answer, whatever comes
+
+    @property
+    def account(self) -> Account:
+        """The account that asks.
+
+        Raises: Unauthorized where there is none.
+        """
+        if self.session is None or self.session.account is None:
+            raise Unauthorized
+        return self.session.account
+
+    @property
+    def account_id(self) -> int:
+        """The id of the account that asks; 0 for nobody."""
+        return self.session.account.account_id if self.session and self.session.account else 0
+
+    def id(self, name: str = "id") -> int:
+        """An id from the path.
+
+        Raises: NotFound where it is not one.
+        """
+        text = self.path_params[name]
+        if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) < 1 << 63):
+            raise NotFound
+        return int(text)
+
+    def read(self, shape: type[T]) -> T:
+        """The parameters as a Struct: unknown ones are passed over, forms' booleans and numbers are understood.
+
+        Raises: Invalid, BadRequest with the parameter's name.
+        """
+        return read_params(self.params, shape)
+
+
+@dataclass(slots=True)
+class Response:
+    """An answer. `body` is whole; JSON unless `content_type` says otherwise."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = "application/json; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+Handler = Callable[[Request, Ports], Awaitable[Response]]
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def json_response(value: Any, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    """Anything msgspec can write, as a JSON answer."""
+    return Response(_ENCODER.encode(value), status, headers=headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route, whole. The handler's docstring is its documentation."""
+
+    method: str
+    path: str  # /api/v1/statuses/{id}
+    handler: Handler
+    _: KW_ONLY
+    access: Access = Access.USER
+    scope: tuple[str, ...] = ()  # one of these suffices; empty: any token will do
+    limit: Limit = Limit.API
+    cache: CacheClass = CacheClass.PRIVATE
+    body_limit_bytes: int = 1 << 20
+    idempotent: bool = False  # honours Idempotency-Key
+    html: bool = False  # a page for people: errors are pages too, sessions by cookie, CSRF checked
