@@ -1,0 +1,137 @@
+"""The cache in each process, with drops told over the bus and counters in a shared file.
+
+Box: cache.
+"""
+
+import asyncio
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from townsquare.cache.counters import Counters, MemoryCounters, SharedCounters
+from townsquare.cache.port import Kind, Load
+from townsquare.cache.shelf import Loading, Shelf
+from townsquare.kit.clock import Clock
+from townsquare.streaming.port import Streaming
+
+T = TypeVar("T")
+K = TypeVar("K", int, str, tuple[int, int])
+
+_DROP = "drop"
+_KEYS_A_MESSAGE = 2000
+
+
+class _Drop(msgspec.Struct, frozen=True, array_like=True):
+    """What is told to the other processes."""
+
+    kind: str
+    keys: list[int | str | tuple[int, int]]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Drop).decode
+
+
+class MemoryCache:
+    """Cache of objects in this process, least recently used out first."""
+
+    def __init__(self, streaming: Streaming, clock: Clock, *, counters: Path | None) -> None:
+        """`counters`: the file shared by all processes; None where there is only this one."""
+        self._streaming, self._clock = streaming, clock
+        self._shelves: dict[str, Shelf] = {}
+        self._counters: Counters = MemoryCounters() if counters is None else SharedCounters(counters)
+        streaming.listen(_DROP, self._told)
+        streaming.on_gap(self._clear)
+
+    def peek(self, kind: Kind[T], key: int | str | tuple[int, int]) -> T | None:
+        shelf = self._shelves.get(kind.name)
+        if shelf is None:
+            return None
+        now_ms = self._clock.now_ms()
+        if now_ms >= shelf.expires_ms:
+            shelf.forget_old(now_ms)
+        return cast("T | None", shelf.values.get(key, None))
+
+    async def get_many(self, kind: Kind[T], keys: Sequence[K], load: Load[K, T]) -> list[T | None]:
+        shelf = self._shelves.get(kind.name)
+        if shelf is None:
+            shelf = self._shelves[kind.name] = Shelf(ttl_s=kind.ttl_s, capacity=kind.capacity)
+        now_ms = self._clock.now_ms()
+        if now_ms >= shelf.expires_ms:
+            shelf.forget_old(now_ms)
+        values = shelf.values
+        try:
+            return cast("list[T | None]", [values[key] for key in keys])
+        except KeyError:
+            return cast("list[T | None]", await self._with_loads(shelf, keys, load))
+
+    async def drop(self, kind: Kind[T], keys: Sequence[K]) -> None:
+        for start in range(0, len(keys), _KEYS_A_MESSAGE):
+            message = _Drop(kind.name, list(keys[start : start + _KEYS_A_MESSAGE]))
+            # Our own shelf hears it too, before `publish` returns.
+            self._streaming.publish(_DROP, _encode(message))
+
+    async def count(self, key: str, *, window_s: int, amount: int = 1) -> int:
+        now_s = self._clock.now_ms() // 1000
+        window_end_s = now_s - now_s % window_s + window_s
+        return self._counters.add(f"{window_s}:{key}", window_end_s=window_end_s, now_s=now_s, amount=amount)
+
+    async def close(self) -> None:
+        self._clear()
+        self._counters.close()
+
+    async def _with_loads(self, shelf: Shelf, keys: Sequence[Any], load: Load[Any, Any]) -> list[object]:
+        found: dict[Hashable, object] = {}
+        todo = list(dict.fromkeys(keys))
+        while todo:
+            waited: dict[Loading, list[Hashable]] = {}
+            missing = []
+            for key in todo:
+                if (value := shelf.values.get(key, None)) is not None:
+                    found[key] = value
+                elif (loading := shelf.loading.get(key)) is not None:
+                    waited.setdefault(loading, []).append(key)
+                else:
+                    missing.append(key)
+            if missing:
+                found.update(await self._load(shelf, missing, load))
+            todo = []
+            for loading, its_keys in waited.items():
+                # Shielded: one of those who wait being cancelled is nothing to the others.
+                await asyncio.shield(loading.done)
+                for key in its_keys:
+                    if key in loading.values:
+                        found[key] = loading.values[key]
+                    else:
+                        todo.append(key)  # whoever loaded it was cancelled
+        return [found[key] for key in keys]
+
+    async def _load(self, shelf: Shelf, keys: list[Any], load: Load[Any, Any]) -> dict[Hashable, object]:
+        loading = Loading()
+        for key in keys:
+            shelf.loading[key] = loading
+        try:
+            loading.values = dict(zip(keys, await load(keys), strict=True))
+        except BaseException as exc:
+            shelf.give_up(loading, keys)
+            if isinstance(exc, Exception):
+                loading.done.set_exception(exc)
+                loading.done.exception()  # seen: it is raised here, whether others wait for it or not
+            else:
+                loading.done.set_result(None)
+            raise
+        shelf.keep(loading, now_ms=self._clock.now_ms())
+        loading.done.set_result(None)
+        return loading.values
+
+    def _told(self, topic: str, payload: bytes) -> None:
+        message = _decode(payload)
+        shelf = self._shelves.get(message.kind)
+        if shelf is not None:
+            shelf.drop(message.keys)
+
+    def _clear(self) -> None:
+        for shelf in self._shelves.values():
+            shelf.clear()
