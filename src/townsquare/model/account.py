@@ -81,6 +81,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     language: str = ""
     quote_policy: str = "public"
     agreed_ms: int = 0
+    reset_ms: int = 0  # when the password was last changed; codes and links made before are dead
 
 
 class AccountStats(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

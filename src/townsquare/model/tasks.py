@@ -185,16 +185,19 @@ class IndexAccount(Task, frozen=True):
 
 
 class SendMail(Task, frozen=True):
-    """Send one message to a user's address."""
+    """Send one message to a user. Its secret is made when it is sent, so that none lies in a queue.
+
+    `account_id` 0: to whoever has the address `to`, if anybody has; so the asker cannot tell.
+    """
 
     lane: ClassVar[str] = "mail"
+    mail_id: int  # names the message, so that it is sent once
+    kind: str  # confirm, reset, taken (somebody tried to sign up with this address)
     account_id: int
-    kind: str  # confirm, reset
     to: str
-    link: str
 
     def key(self) -> int:
-        return self.account_id
+        return self.mail_id
 
 
 class DeleteStatuses(Task, frozen=True):

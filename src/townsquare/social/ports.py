@@ -4,7 +4,7 @@ Box: social.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from townsquare.cache.port import Cache
 from townsquare.feeds.port import Feeds
@@ -15,13 +15,14 @@ from townsquare.queue.port import Queue
 from townsquare.search.port import Search
 from townsquare.settings import Settings
 from townsquare.social.outbox import Outbox
+from townsquare.social.passwords import Passwords
 from townsquare.store.port import Store
 from townsquare.streaming.port import Streaming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """One engine for each box."""
+    """One engine for each box, and what one process has one of."""
 
     store: Store
     cache: Cache
@@ -35,3 +36,4 @@ class Ports:
     settings: Settings
     clock: Clock
     new_id: Callable[[], int]  # snowflake
+    passwords: Passwords = field(default_factory=Passwords)

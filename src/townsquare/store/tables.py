@@ -61,8 +61,9 @@ class SecretRow(_Row, frozen=True, kw_only=True):
     secret_hash: bytes
     kind: str
     account_id: int
-    email: str = ""
+    email: str = ""  # the address it was sent to; the only one that it confirms
     used: bool = False
+    created_ms: int = 0
 
 
 class SettingRow(_Row, frozen=True, kw_only=True):
