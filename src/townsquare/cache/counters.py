@@ -27,8 +27,8 @@ _SWEEP_AT = 100_000
 class Counters(Protocol):
     """Sums that start anew with each window."""
 
-    def add(self, key: str, *, window_end_s: int, now_s: int, amount: int) -> int:
-        """The sum of the key's window after adding `amount`."""
+    def add(self, key: str, amount: int, *, window_s: int, now_s: int) -> int:
+        """The sum, after adding `amount`, of the key's window of `window_s` that `now_s` lies in."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -38,16 +38,16 @@ class MemoryCounters:
     """Counters of one process."""
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[str, int], int] = {}
+        self._sums: dict[tuple[str, int, int], int] = {}
 
-    def add(self, key: str, *, window_end_s: int, now_s: int, amount: int) -> int:
-        name = (key, window_end_s)
+    def add(self, key: str, amount: int, *, window_s: int, now_s: int) -> int:
+        name = (key, window_s, now_s // window_s)
         total = max(self._sums.get(name, 0) + amount, 0)
         if amount:
             self._sums[name] = total
             if len(self._sums) > _SWEEP_AT:
                 # Past windows go; under a flood of keys in open ones all go, rather than the memory.
-                self._sums = {k: v for k, v in self._sums.items() if k[1] > now_s}
+                self._sums = {k: v for k, v in self._sums.items() if k[1] * (k[2] + 1) > now_s}
                 if len(self._sums) > _SWEEP_AT // 2:
                     self._sums = {name: total}
         return total
@@ -77,8 +77,9 @@ class SharedCounters:
         # Keyed, so that nobody outside can choose keys that share slots.
         self._secret = self._map[8:16]
 
-    def add(self, key: str, *, window_end_s: int, now_s: int, amount: int) -> int:
-        name = f"{window_end_s}:{key}".encode(errors="surrogatepass")
+    def add(self, key: str, amount: int, *, window_s: int, now_s: int) -> int:
+        window_end_s = now_s - now_s % window_s + window_s
+        name = f"{window_end_s}:{window_s}:{key}".encode(errors="surrogatepass")
         hashed = _HASH.unpack(blake2b(name, digest_size=8, key=self._secret).digest())[0] or 1
         if not amount:
             return self._read(hashed)

@@ -6,7 +6,7 @@ Box: cache.
 import asyncio
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -39,7 +39,7 @@ class MemoryCache:
 
     def __init__(self, streaming: Streaming, clock: Clock, *, counters: Path | None) -> None:
         """`counters`: the file shared by all processes; None where there is only this one."""
-        self._streaming, self._clock = streaming, clock
+        self._streaming, self._now_ms = streaming, clock.now_ms
         self._shelves: dict[str, Shelf] = {}
         self._counters: Counters = MemoryCounters() if counters is None else SharedCounters(counters)
         streaming.listen(_DROP, self._told)
@@ -49,23 +49,24 @@ class MemoryCache:
         shelf = self._shelves.get(kind.name)
         if shelf is None:
             return None
-        now_ms = self._clock.now_ms()
+        now_ms = self._now_ms()
         if now_ms >= shelf.expires_ms:
             shelf.forget_old(now_ms)
-        return cast("T | None", shelf.values.get(key, None))
+        value: T | None = shelf.values.get(key, None)
+        return value
 
     async def get_many(self, kind: Kind[T], keys: Sequence[K], load: Load[K, T]) -> list[T | None]:
         shelf = self._shelves.get(kind.name)
         if shelf is None:
             shelf = self._shelves[kind.name] = Shelf(ttl_s=kind.ttl_s, capacity=kind.capacity)
-        now_ms = self._clock.now_ms()
+        now_ms = self._now_ms()
         if now_ms >= shelf.expires_ms:
             shelf.forget_old(now_ms)
         values = shelf.values
         try:
-            return cast("list[T | None]", [values[key] for key in keys])
+            return [values[key] for key in keys]
         except KeyError:
-            return cast("list[T | None]", await self._with_loads(shelf, keys, load))
+            return await self._with_loads(shelf, keys, load)
 
     async def drop(self, kind: Kind[T], keys: Sequence[K]) -> None:
         for start in range(0, len(keys), _KEYS_A_MESSAGE):
@@ -74,16 +75,14 @@ class MemoryCache:
             self._streaming.publish(_DROP, _encode(message))
 
     async def count(self, key: str, *, window_s: int, amount: int = 1) -> int:
-        now_s = self._clock.now_ms() // 1000
-        window_end_s = now_s - now_s % window_s + window_s
-        return self._counters.add(f"{window_s}:{key}", window_end_s=window_end_s, now_s=now_s, amount=amount)
+        return self._counters.add(key, amount, window_s=window_s, now_s=self._now_ms() // 1000)
 
     async def close(self) -> None:
         self._clear()
         self._counters.close()
 
-    async def _with_loads(self, shelf: Shelf, keys: Sequence[Any], load: Load[Any, Any]) -> list[object]:
-        found: dict[Hashable, object] = {}
+    async def _with_loads(self, shelf: Shelf, keys: Sequence[Any], load: Load[Any, Any]) -> list[Any]:
+        found: dict[Hashable, Any] = {}
         todo = list(dict.fromkeys(keys))
         while todo:
             waited: dict[Loading, list[Hashable]] = {}
@@ -108,7 +107,7 @@ class MemoryCache:
                         todo.append(key)  # whoever loaded it was cancelled
         return [found[key] for key in keys]
 
-    async def _load(self, shelf: Shelf, keys: list[Any], load: Load[Any, Any]) -> dict[Hashable, object]:
+    async def _load(self, shelf: Shelf, keys: list[Any], load: Load[Any, Any]) -> dict[Hashable, Any]:
         loading = Loading()
         for key in keys:
             shelf.loading[key] = loading
@@ -122,7 +121,7 @@ class MemoryCache:
             else:
                 loading.done.set_result(None)
             raise
-        shelf.keep(loading, now_ms=self._clock.now_ms())
+        shelf.keep(loading, now_ms=self._now_ms())
         loading.done.set_result(None)
         return loading.values
 

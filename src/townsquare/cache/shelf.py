@@ -6,6 +6,7 @@ Box: cache.
 import asyncio
 from collections import deque
 from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
 
 from cachebox import LRUCache
 
@@ -21,7 +22,7 @@ class Loading:
 
     def __init__(self) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.values: dict[Hashable, object] = {}
+        self.values: dict[Hashable, Any] = {}
 
 
 class Shelf:
@@ -30,7 +31,7 @@ class Shelf:
     def __init__(self, *, ttl_s: int, capacity: int) -> None:
         self._part_ms = max(1, ttl_s * 1000 // _PARTS)
         self._ttl_ms, self._capacity = ttl_s * 1000, capacity
-        self.values: LRUCache[Hashable, object] = LRUCache(capacity)
+        self.values: LRUCache[Hashable, Any] = LRUCache(capacity)
         self.loading: dict[Hashable, Loading] = {}
         self.expires_ms = 0  # when `forget_old` must run before the next read
         self._parts: deque[tuple[int, list[Hashable]]] = deque()  # (first birth in ms, keys)

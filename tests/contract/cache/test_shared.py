@@ -57,7 +57,7 @@ async def test_a_gap_of_the_bus_empties_the_cache() -> None:
 
 
 def add(counters: SharedCounters, key: str, amount: int = 1, *, now_s: int = 1000) -> int:
-    return counters.add(key, window_end_s=now_s - now_s % 300 + 300, now_s=now_s, amount=amount)
+    return counters.add(key, amount, window_s=300, now_s=now_s)
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"\xff" * 2_000_000])
@@ -96,7 +96,7 @@ counters = SharedCounters(Path(sys.argv[1]))
 print("ready", flush=True)
 while True:
     for _ in range(int(sys.argv[2])):
-        counters.add("a", window_end_s=300, now_s=1, amount=1)
+        counters.add("a", 1, window_s=300, now_s=1)
     if sys.argv[3] == "once":
         break
 """
@@ -116,7 +116,7 @@ def test_no_addition_of_two_processes_is_lost(tmp_path: Path) -> None:
     for process in processes:
         process.communicate(timeout=30)
     counters = SharedCounters(path)
-    assert counters.add("a", window_end_s=300, now_s=1, amount=0) == 40_000
+    assert counters.add("a", 0, window_s=300, now_s=1) == 40_000
     counters.close()
 
 
@@ -130,6 +130,6 @@ def test_a_killed_process_blocks_nobody(tmp_path: Path) -> None:
         process.kill()
         process.communicate()
     counters = SharedCounters(path)
-    before = counters.add("a", window_end_s=300, now_s=1, amount=0)
-    assert counters.add("a", window_end_s=300, now_s=1, amount=1) == before + 1
+    before = counters.add("a", 0, window_s=300, now_s=1)
+    assert counters.add("a", 1, window_s=300, now_s=1) == before + 1
     counters.close()
