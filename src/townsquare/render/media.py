@@ -1,0 +1,41 @@
+"""Media attachments as JSON.
+
+Box: render. Source: Mastodon API, /entities/MediaAttachment/
+"""
+
+from typing import Any
+
+import msgspec
+
+from townsquare.model.status import Media
+
+_encode = msgspec.json.Encoder().encode
+
+
+def media_json(media: Media, base: str) -> bytes:
+    """The MediaAttachment entity. `url` is null until the upload was worked on."""
+    ready = media.state == "ready"
+    meta: dict[str, Any] = {}
+    if ready and media.width and media.height:
+        meta["original"] = _size(media.width, media.height)
+        meta["small"] = _size(media.preview_width or media.width, media.preview_height or media.height)
+    if media.focus is not None:
+        meta["focus"] = {"x": media.focus[0], "y": media.focus[1]}
+    return _encode(
+        {
+            "id": str(media.media_id),
+            "type": media.kind,
+            "url": f"{base}/media/{media.original}" if ready else None,
+            "preview_url": f"{base}/media/{media.preview}" if ready and media.preview else None,
+            "remote_url": None,
+            "preview_remote_url": None,
+            "text_url": None,
+            "meta": meta,
+            "description": media.description or None,
+            "blurhash": media.blurhash or None,
+        }
+    )
+
+
+def _size(width: int, height: int) -> dict[str, Any]:
+    return {"width": width, "height": height, "size": f"{width}x{height}", "aspect": width / height}

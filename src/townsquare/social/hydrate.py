@@ -1,0 +1,350 @@
+"""From ids to what a page needs, in a fixed number of round trips, whatever the page.
+
+Box: social. Statuses, accounts, totals and flags are kept by the cache under their own keys; whoever changes a row
+drops its key here. Flags: `pin` and `vote` are kinds of `mine` rows too; a muted conversation is a `mute` row of its
+root.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from townsquare.cache.port import Kind
+from townsquare.kit.snowflake import month_of
+from townsquare.kit.urls import url_hash
+from townsquare.model.account import Account, AccountStats
+from townsquare.model.errors import NotFound
+from townsquare.model.status import Status, StatusCounts
+from townsquare.render.account import account_json, account_url
+from townsquare.render.poll import poll_json
+from townsquare.render.status import (
+    BOOKMARKED,
+    FAVOURITED,
+    MUTED,
+    PINNED,
+    REBLOGGED,
+    VOTED,
+    Fragment,
+    Person,
+    StatusView,
+    Totals,
+    fragment,
+    status_json,
+    totals,
+)
+from townsquare.social.ports import Ports
+from townsquare.social.seeing import may_list, may_see
+from townsquare.social.viewer import Viewer
+from townsquare.store.tables import (
+    ACCOUNT_STATS,
+    ACCOUNTS,
+    CARDS,
+    MEDIA,
+    MINE,
+    POLL_COUNTS,
+    POLL_VOTES,
+    REACTION_COUNTS,
+    REPLY_COUNTS,
+    STATUSES,
+)
+
+S = TypeVar("S", bound=msgspec.Struct)
+Gate = Callable[[Viewer, Status, Account], bool]
+
+_BITS = {
+    "favourite": FAVOURITED,
+    "reblog": REBLOGGED,
+    "bookmark": BOOKMARKED,
+    "mute": MUTED,
+    "pin": PINNED,
+    "vote": VOTED,
+}
+_BUCKETS = 64  # of reactions that are summed: 3.2 million reactions
+_MOST_FLAGS = 10_000  # of one account on statuses of one month
+
+
+def _kind(name: str, shape: type[S], ttl_s: int, capacity: int) -> Kind[S]:
+    return Kind(
+        name=name,
+        encode=msgspec.msgpack.Encoder().encode,
+        decode=msgspec.msgpack.Decoder(shape).decode,
+        ttl_s=ttl_s,
+        capacity=capacity,
+    )
+
+
+STATUS = _kind("s", Fragment, 2 * 86_400, 50_000)
+PERSON = _kind("a", Person, 86_400, 20_000)
+TOTALS = _kind("n", Totals, 2 * 86_400, 50_000)
+FLAGS: Kind[dict[int, int]] = Kind(
+    name="f",
+    encode=msgspec.msgpack.Encoder().encode,
+    decode=msgspec.msgpack.Decoder(dict[int, int]).decode,
+    ttl_s=3600,
+    capacity=20_000,
+)
+
+
+# Accounts -------------------------------------------------------------------------------------------------------------
+
+
+async def people(ports: Ports, ids: Sequence[int]) -> list[Person | None]:
+    """The accounts, each with its JSON; None where there is none. Cost: two reads of all that is not kept."""
+    return await ports.cache.get_many(PERSON, ids, _Loader(ports).people)
+
+
+async def account_jsons(ports: Ports, ids: Sequence[int]) -> list[bytes | None]:
+    """The accounts as JSON, None where there is none."""
+    return [person.json if person else None for person in await people(ports, ids)]
+
+
+async def drop_accounts(ports: Ports, ids: Sequence[int]) -> None:
+    """The account or its totals changed."""
+    await ports.cache.drop(PERSON, ids)
+
+
+# Statuses -------------------------------------------------------------------------------------------------------------
+
+
+async def fragments(ports: Ports, ids: Sequence[int]) -> list[Fragment | None]:
+    """The statuses with their kept bytes, whoever asks; None where there is none or it was deleted."""
+    return await ports.cache.get_many(STATUS, ids, _Loader(ports).fragments)
+
+
+async def statuses(ports: Ports, ids: Sequence[int], viewer: Viewer, *, gate: Gate = may_list) -> list[StatusView]:
+    """What the viewer may see of these statuses, in their order; the others are left out.
+
+    A boost shows if both it and the original pass the gate. Cost: at most four round trips when nothing is kept.
+    """
+    found = [each for each in await fragments(ports, ids) if each is not None]
+    boosted = [each.status.boost_of for each in found if each.status.boost_of]
+    originals: dict[int, Fragment] = {}
+    if boosted:
+        originals = {each.status.status_id: each for each in await fragments(ports, boosted) if each is not None}
+    authors = dict.fromkeys(each.status.author for each in (*found, *originals.values()))
+    persons = {p.account.account_id: p for p in await people(ports, list(authors)) if p is not None}
+
+    shown: list[tuple[Fragment, Fragment | None]] = []
+    for each in found:
+        person = persons.get(each.status.author)
+        if person is None or not gate(viewer, each.status, person.account):
+            continue
+        original = None
+        if each.status.boost_of:
+            original = originals.get(each.status.boost_of)
+            if original is None:
+                continue
+            person = persons.get(original.status.author)
+            if person is None or not gate(viewer, original.status, person.account):
+                continue
+        shown.append((each, original))
+    return await _dress(ports, shown, persons, viewer)
+
+
+async def status_jsons(ports: Ports, ids: Sequence[int], viewer: Viewer, *, gate: Gate = may_list) -> list[bytes]:
+    """The statuses that the viewer may see, as JSON."""
+    return [status_json(view) for view in await statuses(ports, ids, viewer, gate=gate)]
+
+
+async def visible(ports: Ports, status_id: int, viewer: Viewer) -> StatusView:
+    """One status that the viewer asked for by its id.
+
+    Raises: NotFound, also where it is there but not for this viewer.
+    """
+    views = await statuses(ports, [status_id], viewer, gate=may_see)
+    if not views:
+        raise NotFound
+    return views[0]
+
+
+async def visible_status(ports: Ports, status_id: int, viewer: Viewer) -> Status:
+    """As `visible`, the row alone."""
+    return (await visible(ports, status_id, viewer)).status
+
+
+async def drop_statuses(ports: Ports, ids: Sequence[int]) -> None:
+    """The status, its media or its card changed, or it was deleted."""
+    await ports.cache.drop(STATUS, ids)
+
+
+async def drop_totals(ports: Ports, ids: Sequence[int]) -> None:
+    """Replies, boosts, favourites or votes of these statuses were counted."""
+    await ports.cache.drop(TOTALS, ids)
+
+
+async def drop_flags(ports: Ports, account_id: int, status_ids: Iterable[int]) -> None:
+    """The account's `mine` rows about these statuses changed."""
+    await ports.cache.drop(FLAGS, list({(account_id, month_of(each)) for each in status_ids}))
+
+
+async def flags_of(ports: Ports, account_id: int, status_ids: Sequence[int]) -> dict[int, int]:
+    """What the account did with these statuses: bits of render/status.py by status id; none stands for 0."""
+    months = list({(account_id, month_of(each)) for each in status_ids})
+    merged: dict[int, int] = {}
+    for kept in await ports.cache.get_many(FLAGS, months, _Loader(ports).flags):
+        if kept and len(months) == 1:
+            return kept
+        merged.update(kept or {})
+    return merged
+
+
+async def _dress(
+    ports: Ports, shown: Sequence[tuple[Fragment, Fragment | None]], persons: dict[int, Person], viewer: Viewer
+) -> list[StatusView]:
+    """Add totals, flags and polls."""
+    if not shown:
+        return []
+    targets = list(dict.fromkeys((original or each).status.status_id for each, original in shown))
+    found = await ports.cache.get_many(TOTALS, targets, _Loader(ports).totals)
+    counted: dict[int, Totals | None] = dict(zip(targets, found, strict=True))
+    flags: dict[int, int] = {}
+    if viewer.account_id:
+        roots = {(original or each).status.root for each, original in shown}
+        flags = await flags_of(ports, viewer.account_id, [*targets, *(root for root in roots if root)])
+    views = []
+    for each, original in shown:
+        view = await _view(ports, original or each, persons, counted, flags, viewer)
+        if original is not None:
+            view = StatusView(
+                each,
+                persons[each.status.author],
+                view.totals,
+                view.flags,
+                view.poll,
+                view,
+                each.status.author == viewer.account_id,
+                bool(viewer.account_id),
+            )
+        views.append(view)
+    return views
+
+
+async def _view(
+    ports: Ports,
+    each: Fragment,
+    persons: dict[int, Person],
+    counted: dict[int, Totals | None],
+    flags: dict[int, int],
+    viewer: Viewer,
+) -> StatusView:
+    status = each.status
+    bits = flags.get(status.status_id, 0)
+    if flags.get(status.root, 0) & MUTED:
+        bits |= MUTED
+    total = counted[status.status_id] or totals(StatusCounts())
+    poll = None if status.poll is None else await _poll(ports, status, total, bits, viewer)
+    return StatusView(
+        each,
+        persons[status.author],
+        total,
+        bits,
+        poll,
+        None,
+        status.author == viewer.account_id,
+        bool(viewer.account_id),
+    )
+
+
+async def _poll(ports: Ports, status: Status, total: Totals, bits: int, viewer: Viewer) -> bytes:
+    own: tuple[int, ...] | None = None
+    if bits & VOTED:
+        row = await ports.store.get(POLL_VOTES, (status.status_id, viewer.account_id))
+        own = row.choices if row else None
+    elif viewer.account_id == status.author:
+        own = ()
+    assert status.poll is not None
+    return poll_json(
+        status.status_id,
+        status.poll,
+        votes=total.votes,
+        voters=total.voters,
+        now_ms=ports.clock.now_ms(),
+        own=own,
+        signed_in=bool(viewer.account_id),
+    )
+
+
+class _Loader:
+    """Reads what the cache does not have."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports, self._base = ports, ports.settings.url
+
+    async def people(self, ids: Sequence[int]) -> list[Person | None]:
+        store = self._ports.store
+        keys = [(each,) for each in ids]
+        accounts = await store.get_many(ACCOUNTS, keys)
+        stats = await store.get_many(ACCOUNT_STATS, keys)
+        return [
+            None
+            if account is None
+            else Person(account, account_json(account, stat or AccountStats(account_id=account.account_id), self._base))
+            for account, stat in zip(accounts, stats, strict=True)
+        ]
+
+    async def fragments(self, ids: Sequence[int]) -> list[Fragment | None]:
+        store = self._ports.store
+        rows = [row if row and not row.deleted else None for row in await store.get_many(STATUSES, [(i,) for i in ids])]
+        live = [row for row in rows if row is not None]
+        named = dict.fromkeys(i for row in live for i in (row.author, *(m.account_id for m in row.mentions)))
+        accounts = {a.account_id: a for a in await store.get_many(ACCOUNTS, [(i,) for i in named]) if a is not None}
+        media_ids = [i for row in live for i in row.media]
+        media = (
+            {m.media_id: m for m in await store.get_many(MEDIA, [(i,) for i in media_ids]) if m} if media_ids else {}
+        )
+        hashes = [url_hash(row.card) for row in live if row.card]
+        cards = {c.url_hash: c for c in await store.get_many(CARDS, [(h,) for h in hashes]) if c} if hashes else {}
+        addresses = {i: account_url(account, self._base) for i, account in accounts.items() if not account.deleted}
+        return [
+            None
+            if row is None or row.author not in accounts
+            else fragment(
+                row,
+                accounts[row.author],
+                media=[media[i] for i in row.media if i in media],
+                card=cards.get(url_hash(row.card)) if row.card else None,
+                mentioned=addresses,
+                base=self._base,
+            )
+            for row in rows
+        ]
+
+    async def totals(self, ids: Sequence[int]) -> list[Totals | None]:
+        store = self._ports.store
+        rows = await store.get_many(STATUSES, [(i,) for i in ids])
+        replies = await store.get_many(
+            REPLY_COUNTS, [(row.root or row.status_id, row.status_id) if row else (0, 0) for row in rows]
+        )
+        reactions = [await self._reactions(i) for i in ids]
+        polls = {row.status_id for row in rows if row and row.poll}
+        votes = {v.poll_id: v for v in await store.get_many(POLL_COUNTS, [(i,) for i in polls]) if v} if polls else {}
+        return [
+            totals(
+                StatusCounts(reply.n if reply else 0, sums.get("reblog", 0), sums.get("favourite", 0)),
+                votes=votes[i].votes if i in votes else (),
+                voters=votes[i].voters if i in votes else 0,
+            )
+            for i, reply, sums in zip(ids, replies, reactions, strict=True)
+        ]
+
+    async def _reactions(self, status_id: int) -> dict[str, int]:
+        """Sums over the buckets; most statuses have one."""
+        sums: dict[str, int] = {}
+        for bucket in range(_BUCKETS):
+            rows = await self._ports.store.range(REACTION_COUNTS, (status_id, bucket), limit=10)
+            if not rows:
+                break
+            for row in rows:
+                sums[row.kind] = sums.get(row.kind, 0) + row.n
+        return sums
+
+    async def flags(self, keys: Sequence[tuple[int, int]]) -> list[dict[int, int] | None]:
+        kept: list[dict[int, int] | None] = []
+        for key in keys:
+            bits: dict[int, int] = {}
+            for row in await self._ports.store.range(MINE, key, limit=_MOST_FLAGS):
+                if row.on:
+                    bits[row.status_id] = bits.get(row.status_id, 0) | _BITS.get(row.kind, 0)
+            kept.append(bits)
+        return kept

@@ -1,0 +1,77 @@
+"""Who looks: whom they follow, block and mute. Made once, kept, and made anew when the graph changes.
+
+Box: social. Design: one small blob per active viewer, so that no page asks about relations status by status.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from townsquare.cache.port import Kind
+from townsquare.social.ports import Ports
+from townsquare.store.tables import FOLLOWING, RELATIONS
+
+_MOST = 10_000  # rows of each kind; the follow limit is below it
+
+
+class Viewer(msgspec.Struct, frozen=True, array_like=True):
+    """One account's relations to others, as sets of account ids."""
+
+    account_id: int  # 0: nobody is signed in
+    following: frozenset[int] = frozenset()
+    no_reblogs: frozenset[int] = frozenset()  # followed, but not their boosts
+    blocking: frozenset[int] = frozenset()
+    blocked_by: frozenset[int] = frozenset()
+    muting: frozenset[int] = frozenset()
+    muting_notices: frozenset[int] = frozenset()
+    languages: dict[int, tuple[str, ...]] = {}
+
+
+ANONYMOUS = Viewer(0)
+
+VIEWER: Kind[Viewer] = Kind(
+    name="v",
+    encode=msgspec.msgpack.Encoder().encode,
+    decode=msgspec.msgpack.Decoder(Viewer).decode,
+    ttl_s=3600,
+    capacity=20_000,
+)
+
+
+async def viewer_of(ports: Ports, account_id: int) -> Viewer:
+    """The viewer with this account; the anonymous one for 0. Cost: none when kept, else four range reads."""
+    if not account_id:
+        return ANONYMOUS
+    kept = ports.cache.peek(VIEWER, account_id)
+    if kept is not None:
+        return kept
+
+    async def load(ids: Sequence[int]) -> Sequence[Viewer]:
+        return [await _load(ports, each) for each in ids]
+
+    (viewer,) = await ports.cache.get_many(VIEWER, [account_id], load)
+    return viewer or ANONYMOUS
+
+
+async def drop_viewers(ports: Ports, account_ids: Sequence[int]) -> None:
+    """Make these viewers anew at their next look, on every process."""
+    await ports.cache.drop(VIEWER, account_ids)
+
+
+async def _load(ports: Ports, account_id: int) -> Viewer:
+    now = ports.clock.now_ms()
+    following = [row for row in await ports.store.range(FOLLOWING, (account_id,), limit=_MOST) if row.state == "on"]
+    others = {}
+    for kind in ("block", "blocked_by", "mute"):
+        rows = await ports.store.range(RELATIONS, (account_id, kind), limit=_MOST)
+        others[kind] = [row for row in rows if row.on and not 0 < row.expires_ms <= now]
+    return Viewer(
+        account_id,
+        following=frozenset(row.target for row in following),
+        no_reblogs=frozenset(row.target for row in following if not row.reblogs),
+        blocking=frozenset(row.other for row in others["block"]),
+        blocked_by=frozenset(row.other for row in others["blocked_by"]),
+        muting=frozenset(row.other for row in others["mute"]),
+        muting_notices=frozenset(row.other for row in others["mute"] if row.notifications),
+        languages={row.target: row.languages for row in following if row.languages},
+    )
