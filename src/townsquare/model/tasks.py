@@ -110,7 +110,9 @@ class CountVote(Task, frozen=True):
 
 
 class Notify(Task, frozen=True):
-    """Tell `recipient` that `actor` did something; the notice's id comes from all of these, so twice is once."""
+    """Bring the notice that `actor` did something at `at_ms` into line with the act's own row: tell `recipient` if
+    it stands (follow, follow_request, favourite, reblog: the row is on and its time is `at_ms`), else take the notice
+    back. So the same task is sent when the act is undone, with the time of the act; twice is once."""
 
     lane: ClassVar[str] = "notify"
     recipient: int

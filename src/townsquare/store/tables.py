@@ -221,6 +221,14 @@ class VoteCountRow(_Row, frozen=True, kw_only=True):
     voters: int
 
 
+class TagRow(_Row, frozen=True, kw_only=True):
+    """A hashtag that was used, under the number it has in the index."""
+
+    tag_id: int
+    name: str  # lower case
+    shown: str  # as first typed
+
+
 class TimelineRow(_Row, frozen=True, kw_only=True):
     """A status in a timeline that all share: `local` or `#tag` (lower case), cut by month or day."""
 
@@ -285,7 +293,8 @@ class FollowerDirectoryRow(_Row, frozen=True, kw_only=True):
 
 
 class RelationRow(_Row, frozen=True, kw_only=True):
-    """block, blocked_by, mute, request (somebody asks to follow me), note: towards one other account."""
+    """block, blocked_by, mute, request (somebody asks to follow me), notify (somebody wants a notice of each of my
+    statuses), note: towards one other account."""
 
     account_id: int
     kind: str
@@ -469,11 +478,15 @@ TIMELINES = Table(
     newest_first=True,
     about="Local and hashtag timelines.",
 )
+TAGS = Table(name="tags", row=TagRow, partition=("tag_id",), about="Hashtags, to name what a search found.")
 MEDIA = Table(name="media", row=Media, partition=("media_id",), about="Uploaded files.")
 CARDS = Table(name="cards", row=Card, partition=("url_hash",), about="Preview cards of links.")
 
 FOLLOWING = Table(
     name="following", row=FollowingRow, partition=("account_id",), clustering=("target",), about="Whom I follow."
+)
+FOLLOWING_COUNTS = Table(
+    name="following_counts", row=FollowingCountRow, partition=("account_id",), about="How many I follow."
 )
 FOLLOWERS = Table(
     name="followers",
@@ -540,7 +553,7 @@ TIMERS = Table(
 TABLES: tuple[Table[Any], ...] = (
     ACCOUNTS, USERS, ACCOUNT_STATS, HANDLES, LOGINS, APPS, TOKENS, ACCOUNT_TOKENS, CODES, SECRETS, SETTINGS, MARKERS,
     STATUSES, STATUS_EDITS, AUTHOR_LOG, AUTHOR_LOG_COUNTS, AUTHOR_MONTHS, PINS, THREADS, REPLY_COUNTS, MINE, MARKS,
-    REACTIONS, REACTION_COUNTS, POLL_VOTES, POLL_COUNTS, TIMELINES, MEDIA, CARDS,
-    FOLLOWING, FOLLOWERS, FOLLOWER_COUNTS, FOLLOWER_DIRECTORY, RELATIONS,
+    REACTIONS, REACTION_COUNTS, POLL_VOTES, POLL_COUNTS, TIMELINES, TAGS, MEDIA, CARDS,
+    FOLLOWING, FOLLOWING_COUNTS, FOLLOWERS, FOLLOWER_COUNTS, FOLLOWER_DIRECTORY, RELATIONS,
     NOTIFICATIONS, CONVERSATIONS, IDEMPOTENCY, OUTBOX, CURSORS, LEASES, TIMERS,
 )  # fmt: skip
