@@ -3,16 +3,25 @@
 Only what needs nothing but this machine; servers that need a URL join the lists where the URL is set.
 """
 
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from townsquare.cache.memory import MemoryCache
 from townsquare.cache.port import Cache
 from townsquare.kit.clock import Clock
+from townsquare.store.memory import MemoryStore
+from townsquare.store.port import Store, Table
+from townsquare.store.sqlite import SqliteStore
+from townsquare.store.strict import StrictStore
 from townsquare.streaming.local import LocalStreaming
 from townsquare.streaming.memory import MemoryStreaming
 from townsquare.streaming.port import Streaming
 
 CACHE = ["memory", "memory-shared-counters"]
+STORES = ["memory", "sqlite", "strict", "chaos"]  # strict: memory, checked; chaos: SQLite, checked and in disorder
 STREAMING = ["memory", "local"]
 
 
@@ -20,6 +29,23 @@ def open_cache(engine: str, folder: Path, clock: Clock, streaming: Streaming) ->
     """A cache whose drops go over the bus; those of one bus are one cache."""
     counters = folder / "counters" if engine == "memory-shared-counters" else None
     return MemoryCache(streaming, clock, counters=counters)
+
+
+@asynccontextmanager
+async def open_store(engine: str, tables: Sequence[Table[Any]], clock: Clock) -> AsyncIterator[Store]:
+    """An empty store that goes away at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        store: Store
+        if engine in ("memory", "strict"):
+            store = MemoryStore(tables, clock=clock)
+        else:
+            store = await SqliteStore.open(Path(folder) / "store.db", tables, clock=clock)
+        if engine in ("strict", "chaos"):
+            store = StrictStore(store, tables, clock=clock, chaos=engine == "chaos")
+        try:
+            yield store
+        finally:
+            await store.close()
 
 
 def open_streaming(engine: str, folder: Path) -> Streaming:

@@ -10,7 +10,7 @@ from typing import Any, Generic
 import msgspec
 
 from townsquare.store.keys import encode
-from townsquare.store.port import Cell, Key, R, Table
+from townsquare.store.port import R, Table
 
 TOMBSTONE_KEPT_US = 86_400_000_000  # a delete beats puts that come up to a day late
 
@@ -43,8 +43,3 @@ def codecs(tables: Sequence[Table[Any]]) -> dict[str, Codec[Any]]:
     if len(found) != len(tables):
         raise ValueError("Two tables have the same name")
     return found
-
-
-def partition_of(table: Table[Any], key: Key) -> tuple[Cell, ...]:
-    """The partition columns of a full key."""
-    return key[: len(table.partition)]
