@@ -57,8 +57,8 @@ class Consumer(Protocol):
     async def done(self, deliveries: Sequence[Delivery]) -> None:
         """The effects are durable: forget the messages."""
 
-    async def retry(self, delivery: Delivery, *, delay_s: float) -> None:
-        """Give it again after `delay_s`; later messages may overtake it."""
+    async def retry(self, delivery: Delivery, *, delay_s: float, counts: bool = True) -> None:
+        """Give it again after `delay_s`; later messages may overtake it. This try is forgotten unless it `counts`."""
 
     async def park(self, delivery: Delivery, *, reason: str) -> None:
         """Put it aside for the operator; others go on."""

@@ -1,0 +1,182 @@
+"""The queue in one SQLite file that the processes of one machine share.
+
+Box: queue. A kill -9 loses nothing. A power cut may lose the last moments of the file, which is why the tasks of an act
+stand in the store's outbox until the queue has had time to become durable.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from townsquare.kit.clock import Clock
+from townsquare.model.errors import Unavailable
+from townsquare.queue import sqlite_messages as sql
+from townsquare.queue import sqlite_shares as who
+from townsquare.queue.group_commit import GroupCommit, connect, select
+from townsquare.queue.port import Consumer, LaneDepth, Message, Parked
+from townsquare.queue.shares import check
+from townsquare.queue.sqlite_consumer import SqliteConsumer
+
+T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
+_POLL_S = (0.002, 0.015)  # pause between two looks at the file: just after news, and in quiet times
+_TEND_S = 0.5  # how often dead processes are looked for
+_BEAT_S = 2.0
+_FORGET_S = 1.0
+_ANEW_S = 1.0  # pause after an error of the file
+
+
+class SqliteQueue:
+    """Queue, one table of messages. Made by `open` inside the event loop that uses it."""
+
+    def __init__(self, writer: GroupCommit, reader: apsw.Connection, clock: Clock) -> None:
+        self._writer, self._reader, self.clock = writer, reader, clock
+        self._place = who.this_place()
+        self._observer = who.Observer(self._place)
+        self._consumers = set[SqliteConsumer]()
+        self._watcher: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+
+    @classmethod
+    async def open(cls, path: str | Path, *, clock: Clock) -> "SqliteQueue":
+        """Open or make the file. Raises: Unavailable."""
+        try:
+            db, reader = await asyncio.to_thread(lambda: (connect(str(path)), connect(str(path))))
+            writer = GroupCommit(db, name="queue")
+            await writer.run(lambda db: select(db, sql.SCHEMA))
+        except apsw.Error as exc:
+            raise Unavailable("The queue's file cannot be opened") from exc
+        return cls(writer, reader, clock)
+
+    async def put(self, messages: Sequence[Message]) -> None:
+        check(messages)
+        now_ms = self.clock.now_ms()
+        if not messages:
+            return
+        if await self.write(lambda db: sql.put(db, messages, now_ms)):
+            self._wake.set()
+
+    def consume(self, lanes: Sequence[str], *, lease_s: float = 30.0) -> Consumer:
+        consumer = SqliteConsumer(tuple(lanes), lease_s, home=self, place=self._place)
+        self._consumers.add(consumer)
+        if self._watcher is None:
+            self._watcher = asyncio.get_running_loop().create_task(self._watch(), name="queue watcher")
+        return consumer
+
+    async def depths(self) -> list[LaneDepth]:
+        return await self.write(sql.depths)
+
+    async def parked(self, *, limit: int) -> list[Parked]:
+        return await self.write(lambda db: sql.parked(db, limit))
+
+    async def redrive(self, lane: str, message_id: int) -> bool:
+        now_ms = self.clock.now_ms()
+        found = await self.write(lambda db: sql.redrive(db, lane, message_id, now_ms))
+        self._wake.set()
+        return found
+
+    async def discard(self, lane: str, message_id: int) -> bool:
+        now_ms = self.clock.now_ms()
+        return await self.write(lambda db: sql.discard(db, lane, message_id, now_ms))
+
+    async def close(self) -> None:
+        for consumer in list(self._consumers):
+            await consumer.close()
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watcher
+            self._watcher = None
+        await self._writer.close()
+        self._reader.close()
+
+    def part(self, consumer: SqliteConsumer) -> None:
+        """Stop to tell a consumer of news: it was closed."""
+        self._consumers.discard(consumer)
+
+    def wake(self) -> None:
+        """Look about at once: something in the file was changed by this process."""
+        self._wake.set()
+
+    async def write(self, job: Callable[[apsw.Connection], T]) -> T:
+        """The job's result, once committed. Raises: Unavailable; nothing of it was done then."""
+        try:
+            return await self._writer.run(job)
+        except apsw.Error as exc:
+            raise Unavailable("The queue does not answer just now") from exc
+
+    async def _watch(self) -> None:
+        """Tell consumers of news in the file, by whichever process, until cancelled."""
+        while True:
+            try:
+                await self._look_about()
+            except (apsw.Error, Unavailable):
+                _LOG.exception("queue cannot be read, trying again")
+                await asyncio.sleep(_ANEW_S)
+
+    async def _look_about(self) -> None:
+        version = shares = next_due_ms = None
+        pause_s = _POLL_S[0]
+        next_tend_s = next_beat_s = next_forget_s = 0.0
+        while True:
+            now_s, now_ms = time.monotonic(), self.clock.now_ms()
+            tend = now_s >= next_tend_s
+            seen = self._reader.pragma("data_version")
+            if seen != version:
+                version, pause_s = seen, _POLL_S[0]
+                now_shares, next_due_ms = self._look()
+                tend = tend or now_shares != shares
+                shares = now_shares
+            if next_due_ms is not None and next_due_ms <= now_ms:
+                next_due_ms = None
+                await self.write(lambda db: sql.bring_due(db, self.clock.now_ms()))
+            if now_s >= next_beat_s and self._consumers:
+                next_beat_s = now_s + min(_BEAT_S, *(c.lease_s / 4 for c in self._consumers))
+                await self.write(partial(who.beat, consumers=[consumer.id for consumer in self._consumers]))
+            if tend:
+                next_tend_s = now_s + _TEND_S
+                await self._tend()
+            if now_s >= next_forget_s:
+                next_forget_s = now_s + _FORGET_S
+                await self._forget()
+            await self._pause(pause_s)
+            pause_s = min(pause_s * 1.3, _POLL_S[1])
+
+    def _look(self) -> tuple[int, int | None]:
+        """Wake the consumers whose lanes have new messages; return the version of the shares and the next due time."""
+        last = dict(select(self._reader, "SELECT lane, last_seq FROM lanes"))
+        for consumer in self._consumers:
+            consumer.hear(last)
+        sql_text = "SELECT shares, (SELECT min(due_ms) FROM delayed) FROM state"
+        shares, due_ms = select(self._reader, sql_text)[0]
+        return shares, due_ms
+
+    async def _tend(self) -> None:
+        """Give up the dead, and bring what our consumers hold nearer to their shares."""
+        present = who.present(self._reader)
+        dead = self._observer.dead(present, time.monotonic()) - {c.id for c in self._consumers}
+        if dead:
+            _LOG.warning("queue consumers %s are gone, their messages are given again", sorted(dead))
+            await self.write(lambda db: who.leave(db, dead, as_tried=True))
+            present = [one for one in present if one.id not in dead]
+        held = who.holdings(self._reader)
+        for consumer in list(self._consumers):
+            await consumer.settle(present, held)
+
+    async def _forget(self) -> None:
+        now_ms = self.clock.now_ms()
+        if sql.has_old(self._reader, now_ms):
+            await self.write(lambda db: sql.forget(db, now_ms))
+
+    async def _pause(self, pause_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._wake.wait()
+        self._wake.clear()
