@@ -1,1 +1,0 @@
-"""The HTTP side of the web servers: routes on Falcon's compiled router, requests in, answers out."""
