@@ -26,7 +26,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     title: Annotated[str, _about("The server's name as people see it.")] = "Townsquare"
     description: Annotated[str, _about("One or two sentences about the server.")] = "A town square of our own."
     contact_email: Annotated[str, _about("Address that people may write to.")] = ""
-    languages: Annotated[list[str], _about("Languages spoken here, ISO 639-1.")] = ["en"]
+    languages: Annotated[list[str], _about("Languages spoken here, ISO 639-1.")] = msgspec.field(
+        default_factory=lambda: ["en"]
+    )
     rules: Annotated[list[str], _about("The server's rules, one sentence each.")] = []
 
     store: Annotated[str, _about("Where rows are kept: sqlite:FILE or memory:.")] = "sqlite:townsquare.db"

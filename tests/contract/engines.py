@@ -11,6 +11,9 @@ from typing import Any
 
 from townsquare.cache.memory import MemoryCache
 from townsquare.cache.port import Cache
+from townsquare.feeds.memory import MemoryFeeds
+from townsquare.feeds.port import Feeds
+from townsquare.feeds.ring_file import RingFile
 from townsquare.kit.clock import Clock
 from townsquare.store.memory import MemoryStore
 from townsquare.store.port import Store, Table
@@ -21,6 +24,7 @@ from townsquare.streaming.memory import MemoryStreaming
 from townsquare.streaming.port import Streaming
 
 CACHE = ["memory", "memory-shared-counters"]
+FEEDS = ["memory", "ring_file"]
 STORES = ["memory", "sqlite", "strict", "chaos"]  # strict: memory, checked; chaos: SQLite, checked and in disorder
 STREAMING = ["memory", "local"]
 
@@ -51,3 +55,8 @@ async def open_store(engine: str, tables: Sequence[Table[Any]], clock: Clock) ->
 def open_streaming(engine: str, folder: Path) -> Streaming:
     """A bus, not yet started; those of one folder are one bus where the engine joins processes."""
     return MemoryStreaming() if engine == "memory" else LocalStreaming(folder / "bus")
+
+
+def open_feeds(engine: str, folder: Path) -> Feeds:
+    """Home timelines; those of one folder are the same ones where the engine joins processes."""
+    return MemoryFeeds() if engine == "memory" else RingFile.open(folder / "feeds")

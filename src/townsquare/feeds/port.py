@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -23,7 +24,7 @@ class Reason(IntEnum):
     TAG = 2  # it carries a followed tag
 
 
-class Page(Protocol):
+class Page(msgspec.Struct, frozen=True):
     """A part of a ring, newest first."""
 
     ids: list[int]
@@ -38,6 +39,7 @@ class Feeds(Protocol):
         """Add the status to the rings of those accounts that have one; how many had. An id that is among the newest 64
         of a ring is not added again. Full rings lose their oldest entries and their floor rises.
 
+        `accounts` may be in any order and is not changed after it was given: an engine may know the array again.
         Cost: one round trip for 10,000 accounts.
         """
 
@@ -48,7 +50,10 @@ class Feeds(Protocol):
         each id once; None if the account has no ring."""
 
     async def fill(self, account: int, ids: Sequence[int], reasons: Sequence[int], *, floor: int) -> None:
-        """Give the account a ring with these entries, keeping what was pushed to it meanwhile (merge by id)."""
+        """Give the account a ring with these entries, keeping what was pushed to it meanwhile (merge by id).
+
+        `ids` in any order; those not above `floor` are left out.
+        """
 
     async def merge(self, account: int, ids: Sequence[int], reason: Reason) -> None:
         """Add older statuses above the ring's floor in their places (a new follow); nothing if there is no ring."""

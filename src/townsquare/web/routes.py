@@ -3,7 +3,7 @@
 Box: web. One declaration per route: tests, docs, the limiter and the edge's configuration are made from it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -83,6 +83,8 @@ class Request:
     session: Session | None
     address: str  # the client's, as far as trusted
     request_id: str
+    base_url: str  # settings.url: what absolute links begin with
+    secret_key: bytes = field(default=b"", repr=False)  # the server's, for forms; only where `route.html`
     made: list[tuple[str, str]] = field(default_factory=list)  # headers for the answer, whatever comes
 
     @property
@@ -120,12 +122,14 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """An answer. `body` is whole; JSON unless `content_type` says otherwise."""
+    """An answer: JSON unless `content_type` says otherwise. `body` is whole, or `chunks` follow one by one; these have
+    no length unless a `content-length` header says it."""
 
     body: bytes
     status: int = 200
     content_type: str = "application/json; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+    chunks: AsyncIterator[bytes] | None = None
 
 
 Handler = Callable[[Request, Ports], Awaitable[Response]]

@@ -1,0 +1,99 @@
+"""Who asks, and whether the route is for them: token, session cookie, scopes, the state of the user.
+
+Box: web. Source: Mastodon API, /api/oauth-scopes/, /client/token/
+"""
+
+from townsquare.model.account import Account, User
+from townsquare.model.errors import Forbidden, Invalid, Unauthorized
+from townsquare.model.scopes import allows
+from townsquare.social.ports import Ports
+from townsquare.social.sessions import find_session
+from townsquare.web.cookies import SESSION, cookie_of
+from townsquare.web.routes import Access, Request, Route, Session
+
+MAX_SECRET_LENGTH = 512
+REVOKED = "The access token was revoked"
+OUTSIDE_SCOPES = "This action is outside the authorized scopes"
+NEEDS_USER = "This method requires an authenticated user"
+UNCONFIRMED = "Your login is missing a confirmed e-mail address"
+UNAPPROVED = "Your login is currently pending approval"
+DISABLED = "Your login is currently disabled"
+
+
+def token_of(request: Request) -> str:
+    """The secret that a request carries: in its header, else in its query; for pages, in its cookie."""
+    if request.route.html:
+        return cookie_of(request, SESSION)
+    header = request.headers.get("authorization")
+    if header is not None:
+        kind, _, secret = header.partition(" ")
+        if kind.lower() == "bearer":
+            return secret.strip()
+    secret = request.params.pop("access_token", "")
+    return secret if isinstance(secret, str) else ""
+
+
+async def find_caller(ports: Ports, request: Request) -> Session | None:
+    """The session behind a request; None where it carries no token (for pages: none that works).
+
+    Raises: Unauthorized for a token that does not work.
+    """
+    secret = token_of(request)
+    if not secret:
+        return None
+    try:
+        return await session_of(ports, secret)
+    except Unauthorized:
+        if request.route.html:
+            return None
+        raise
+
+
+async def session_of(ports: Ports, secret: str) -> Session:
+    """The session of a secret.
+
+    Raises: Unauthorized where there is none or it was revoked.
+    """
+    rows = await find_session(ports, secret) if len(secret) <= MAX_SECRET_LENGTH else None
+    if rows is None:
+        raise Unauthorized
+    if rows.token.revoked:
+        raise Unauthorized(REVOKED)
+    if rows.token.account_id and (rows.account is None or rows.user is None or rows.account.deleted):
+        raise Unauthorized(REVOKED)
+    return Session(token=rows.token, account=rows.account, user=rows.user)
+
+
+def admitted(route: Route, session: Session | None) -> Session | None:
+    """The session with which the route may be used. A public route that no scope guards serves one whose log-in is
+    closed like one who is not signed in.
+
+    Raises: Unauthorized, Forbidden, Invalid (an app's own token where a user is needed).
+    """
+    if session is None:
+        if route.access is Access.PUBLIC:
+            return None
+        raise Unauthorized
+    if route.scope and not any(allows(session.token.scopes, scope) for scope in route.scope):
+        raise Forbidden(OUTSIDE_SCOPES)
+    if session.account is None or session.user is None:
+        if route.access in (Access.USER, Access.PENDING):
+            raise Invalid(NEEDS_USER)
+        return session
+    reason = closed_reason(session.account, session.user)
+    if reason and not (route.access is Access.PENDING and reason in (UNCONFIRMED, UNAPPROVED)):
+        if route.access is Access.PUBLIC and (not route.scope or route.html):
+            return None
+        raise Forbidden(reason)
+    return session
+
+
+def closed_reason(account: Account, user: User) -> str:
+    """Why a user may not act just now; empty if they may."""
+    if user.disabled or account.suspended or account.deleted:
+        return DISABLED
+    if not user.confirmed:
+        return UNCONFIRMED
+    if not user.approved:
+        return UNAPPROVED
+    return ""

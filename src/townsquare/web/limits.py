@@ -1,0 +1,149 @@
+"""Rate limits: the numbers, and counting a request against them over all processes.
+
+Box: web. Source: Mastodon API, /api/rate-limits/
+"""
+
+import ipaddress
+from enum import StrEnum
+
+import msgspec
+
+from townsquare.kit.clock import iso
+from townsquare.model.errors import TooMany
+from townsquare.social.ports import Ports
+from townsquare.web.known_devices import is_known_device
+from townsquare.web.routes import Limit, Request
+
+Headers = list[tuple[str, str]]
+
+
+class Per(StrEnum):
+    """Who shares a bucket. A network is an IPv4 address or an IPv6 /64."""
+
+    TOKEN = "token"  # a user's token; others by their network
+    USER = "user"  # a user over all tokens; not counted for others
+    CALLER = "caller"  # a user, or the network of one who is not signed in
+    NETWORK = "network"  # the network, signed in or not
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """At most `limit` requests in each window of the clock; the next one is refused."""
+
+    name: str
+    limit: int
+    window_s: int
+    per: Per
+
+
+_GENERAL = (Rule("api", 300, 300, Per.TOKEN), Rule("user", 1500, 300, Per.USER))
+PAGING = Rule("paging", 300, 900, Per.CALLER)
+RULES: dict[Limit, tuple[Rule, ...]] = {
+    Limit.API: _GENERAL,
+    Limit.MEDIA: (*_GENERAL, Rule("media", 30, 1800, Per.CALLER)),
+    Limit.DELETE: (*_GENERAL, Rule("delete", 30, 1800, Per.CALLER)),
+    Limit.SIGN_UP: (*_GENERAL, Rule("sign_up", 5, 1800, Per.NETWORK)),
+    Limit.LOG_IN: (*_GENERAL, Rule("log_in", 25, 300, Per.NETWORK)),
+    Limit.APPS: (*_GENERAL, Rule("apps", 25, 600, Per.NETWORK)),
+    Limit.NONE: (),
+}
+# For one name, counted by `count_log_in`. A device that has signed in to the account before has a bucket of its own,
+# so that guessing from elsewhere never locks the owner out.
+LOG_IN_NAME_NETWORK = Rule("log_in_name_network", 10, 3600, Per.NETWORK)
+LOG_IN_NAME = Rule("log_in_name", 100, 3600, Per.NETWORK)
+LOG_IN_KNOWN = Rule("log_in_known", 20, 3600, Per.NETWORK)
+
+_PAGE_PARAMETERS = ("max_id", "min_id", "since_id", "page")
+
+
+def network_of(address: str) -> str:
+    """The bucket of an address: IPv4 whole, also where it is mapped into IPv6; IPv6 by its /64."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return f"{int(parsed) >> 64:x}/64"
+
+
+def is_loopback(address: str) -> bool:
+    """Whether the address is this machine's own."""
+    return address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1")
+
+
+async def count_request(ports: Ports, request: Request) -> Headers:
+    """Count a request; the headers that tell of the tightest limit.
+
+    Raises: TooMany at the first request over a limit.
+    """
+    rules = RULES[request.route.limit]
+    if not rules:
+        return []
+    params = request.params
+    if params and request.method == "GET" and any(name in params for name in _PAGE_PARAMETERS):
+        rules = (*rules, PAGING)
+    now_s = ports.clock.now_ms() // 1000
+    if ports.settings.test_mode and is_loopback(request.address):
+        return _headers(rules[0], rules[0].limit, now_s)
+    tightest, left = rules[0], rules[0].limit
+    for rule in rules:
+        key = _bucket(rule.per, request)
+        if key is None:
+            continue
+        remaining = rule.limit - await _count(ports, rule, key, now_s=now_s)
+        if remaining < left:
+            tightest, left = rule, remaining
+    return _headers(tightest, left, now_s)
+
+
+async def count_log_in(ports: Ports, request: Request, name: str) -> None:
+    """Count a try to log in to the account `name` (its id, or what was typed where there is none).
+
+    Raises: TooMany.
+    """
+    if ports.settings.test_mode and is_loopback(request.address):
+        return
+    now_s = ports.clock.now_ms() // 1000
+    if is_known_device(request, name):
+        await _count(ports, LOG_IN_KNOWN, name, now_s=now_s)
+        return
+    await _count(ports, LOG_IN_NAME_NETWORK, f"{network_of(request.address)}:{name}", now_s=now_s)
+    await _count(ports, LOG_IN_NAME, name, now_s=now_s)
+
+
+async def _count(ports: Ports, rule: Rule, key: str, *, now_s: int) -> int:
+    total = await ports.cache.count(f"{rule.name}:{key}", window_s=rule.window_s)
+    if total > rule.limit:
+        raise TooMany(_reset_s(rule, now_s) * 1000, rule.limit)
+    return total
+
+
+def _bucket(per: Per, request: Request) -> str | None:
+    session = request.session
+    user = session is not None and session.account is not None
+    if per is Per.TOKEN and user:
+        return f"t{session.token.token_id}"  # type: ignore[union-attr]  # `user` says that it is there
+    if per is Per.USER:
+        return f"u{request.account_id}" if user else None
+    if per is Per.CALLER and user:
+        return f"u{request.account_id}"
+    return network_of(request.address)
+
+
+def _reset_s(rule: Rule, now_s: int) -> int:
+    return (now_s // rule.window_s + 1) * rule.window_s
+
+
+def _headers(rule: Rule, remaining: int, now_s: int) -> Headers:
+    return limit_headers(rule.limit, remaining, _reset_s(rule, now_s) * 1000)
+
+
+def limit_headers(limit: int, remaining: int, reset_ms: int) -> Headers:
+    """The three headers of a limit."""
+    return [
+        ("x-ratelimit-limit", str(limit)),
+        ("x-ratelimit-remaining", str(max(0, remaining))),
+        ("x-ratelimit-reset", iso(reset_ms).replace("Z", "000Z")),
+    ]

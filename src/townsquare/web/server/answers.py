@@ -1,0 +1,121 @@
+"""What every answer carries: caching, safety headers, sharing between origins, tags of its content.
+
+Box: web. Source: Mastodon API, as a real server answers
+"""
+
+import zlib
+from dataclasses import dataclass
+
+from townsquare.settings import Settings
+from townsquare.web.routes import CacheClass, Response, Route
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+API_POLICY = "default-src 'none'; frame-ancestors 'none'; form-action 'none'"
+_INSTANCE_CACHING = "max-age=300, public, stale-while-revalidate=30, stale-if-error=86400"
+_TIMELINE_CACHING = "max-age=15, public, stale-while-revalidate=30, stale-if-error=86400"
+_PRIVATE_CACHING = "private, no-store"
+_CACHING = {
+    CacheClass.PRIVATE: _PRIVATE_CACHING,
+    CacheClass.INSTANCE: _INSTANCE_CACHING,
+    CacheClass.TIMELINE: _TIMELINE_CACHING,
+    CacheClass.PAGE: "private, no-cache",
+    CacheClass.IMMUTABLE: "public, max-age=31536000, immutable",
+}
+_TAGGED = frozenset((CacheClass.INSTANCE, CacheClass.TIMELINE, CacheClass.PAGE))
+_EXPOSED = (
+    b"Link, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, Mastodon-Async-Refresh, "
+    b"Deprecation"
+)
+_ALL_METHODS = b"GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
+_SHARED_OAUTH = ("/oauth/token", "/oauth/revoke", "/oauth/userinfo")
+_UNSAFE = str.maketrans({"\r": "%0D", "\n": "%0A", "\0": "%00"})
+
+
+@dataclass(frozen=True, slots=True)
+class RouteHeaders:
+    """The headers of all answers of a route, made once."""
+
+    signed_in: RawHeaders
+    anonymous: RawHeaders
+    shared: RawHeaders  # added where another origin asks
+
+
+def headers_of_route(route: Route, settings: Settings) -> RouteHeaders:
+    """The headers of a route's answers."""
+    return RouteHeaders(
+        signed_in=_fixed(route, settings, signed_in=True),
+        anonymous=_fixed(route, settings, signed_in=False),
+        shared=shared_headers(route.path),
+    )
+
+
+def _fixed(route: Route, settings: Settings, *, signed_in: bool) -> RawHeaders:
+    caching = _CACHING[route.cache]
+    if route.cache is CacheClass.TIMELINE and signed_in:
+        caching = _PRIVATE_CACHING
+    vary = "Accept, Origin" if route.cache is CacheClass.INSTANCE else "Authorization, Origin"
+    if route.html:
+        vary = "Cookie"
+    headers = [
+        ("cache-control", caching),
+        ("vary", vary),
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", page_policy(settings) if route.html else API_POLICY),
+    ]
+    if route.html:
+        headers += [("x-frame-options", "DENY"), ("referrer-policy", "same-origin")]
+    return [(name.encode(), value.encode()) for name, value in headers]
+
+
+def page_policy(settings: Settings) -> str:
+    """The content security policy of our pages: nothing inline, nothing from elsewhere."""
+    sockets = settings.url.replace("http", "ws", 1)
+    return (
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; script-src 'self'; "
+        "style-src 'self'; img-src 'self' data: blob:; font-src 'self'; media-src 'self'; manifest-src 'self'; "
+        f"connect-src 'self' {sockets}"
+    )
+
+
+def shared_headers(path: str) -> RawHeaders:
+    """What other origins may do here: all with the API, read what is public; never with cookies."""
+    if path.startswith("/api/"):
+        methods = _ALL_METHODS
+    elif path in _SHARED_OAUTH:
+        methods = b"POST, OPTIONS"
+    elif path.startswith(("/.well-known/", "/nodeinfo/", "/@")):
+        methods = b"GET, HEAD, OPTIONS"
+    else:
+        return []
+    return [
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-allow-methods", methods),
+        (b"access-control-expose-headers", _EXPOSED),
+        (b"access-control-max-age", b"7200"),
+    ]
+
+
+def raw_header(name: str, value: str) -> tuple[bytes, bytes]:
+    """A header as bytes; line ends and NUL in its value are escaped, so that it stays one header."""
+    return name.lower().encode("latin-1"), value.translate(_UNSAFE).encode("latin-1", "backslashreplace")
+
+
+def with_own_headers(fixed: RawHeaders, own: RawHeaders) -> RawHeaders:
+    """The fixed headers, each replaced where the handler gives one of that name, and the handler's."""
+    names = {name for name, _ in own}
+    return [header for header in fixed if header[0] not in names] + own
+
+
+def tag_of(route: Route, response: Response) -> bytes | None:
+    """A weak tag of an answer that may be asked for again, None if it is of no use."""
+    if response.status != 200 or route.cache not in _TAGGED or response.chunks is not None:
+        return None
+    return b'W/"%x-%x"' % (zlib.crc32(response.body), len(response.body))
+
+
+def matches(if_none_match: str | None, tag: bytes) -> bool:
+    """Whether the client has this already."""
+    if not if_none_match:
+        return False
+    return if_none_match.strip() == "*" or tag.decode() in [piece.strip() for piece in if_none_match.split(",")]

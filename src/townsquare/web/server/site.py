@@ -1,0 +1,72 @@
+"""The routes as a compiled tree, checked at the start: each documented, none twice.
+
+Box: web.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from falcon.routing import CompiledRouter
+
+from townsquare.settings import Settings
+from townsquare.web.routes import Route
+from townsquare.web.server.answers import RouteHeaders, headers_of_route
+
+METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A route with what is the same for all its answers."""
+
+    route: Route
+    headers: RouteHeaders
+
+
+@dataclass(slots=True)
+class Place:
+    """A path's routes by method. HEAD is GET without the body."""
+
+    path: str
+    stops: dict[str, Stop] = field(default_factory=dict)
+
+    @property
+    def allow(self) -> str:
+        """The methods, for an Allow header."""
+        return ", ".join(sorted({*self.stops, "OPTIONS", *(("HEAD",) if "GET" in self.stops else ())}))
+
+
+class Site:
+    """All routes, found by path."""
+
+    def __init__(self, routes: Sequence[Route], settings: Settings) -> None:
+        """Raises: ValueError for a route that is not documented or is declared twice."""
+        self._router = CompiledRouter()
+        places: dict[str, Place] = {}
+        for route in routes:
+            _check(route)
+            place = places.setdefault(route.path, Place(route.path))
+            if route.method in place.stops:
+                raise ValueError(f"{route.method} {route.path} is declared twice")
+            place.stops[route.method] = Stop(route, headers_of_route(route, settings))
+        for place in places.values():
+            self._router.add_route(place.path, place)
+
+    def find(self, path: str) -> tuple[Place, Mapping[str, str]] | None:
+        """The place of a path, which may end in a slash, and the values in the path."""
+        if len(path) > 1 and path.endswith("/"):
+            path = path[:-1]
+        if "//" in path or "/../" in f"{path}/" or "\0" in path:
+            return None
+        found: Any = self._router.find(path)
+        return None if found is None else (found[0], found[2])
+
+
+def _check(route: Route) -> None:
+    if not (route.handler.__doc__ or "").strip():
+        raise ValueError(f"{route.method} {route.path} is not documented: its handler has no docstring")
+    if route.method not in METHODS:
+        raise ValueError(f"{route.method} {route.path}: there is no such method here")
+    if not route.path.startswith("/") or (route.path.endswith("/") and route.path != "/"):
+        raise ValueError(f"{route.method} {route.path}: a path begins with a slash and does not end with one")

@@ -1,0 +1,143 @@
+"""A whole web server over memory engines, in this process."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from townsquare.cache.memory import MemoryCache
+from townsquare.kit.clock import SetClock
+from townsquare.kit.secrets import hash_secret, new_secret
+from townsquare.kit.snowflake import Snowflake
+from townsquare.model.account import Account, Role, Token, User
+from townsquare.settings import Settings
+from townsquare.social.outbox import Outbox
+from townsquare.social.ports import Ports
+from townsquare.store.memory import MemoryStore
+from townsquare.store.port import Put
+from townsquare.store.tables import (
+    ACCOUNT_TOKENS,
+    ACCOUNTS,
+    HANDLES,
+    TABLES,
+    TOKENS,
+    USERS,
+    AccountTokenRow,
+    HandleRow,
+)
+from townsquare.streaming.memory import MemoryStreaming
+from townsquare.web.routes import Route
+from townsquare.web.server.app import App, make_app
+from townsquare.web.server.table import ALL_ROUTES
+
+URL = "http://localhost:3000"
+ALL_SCOPES = ("read", "write", "follow", "push", "profile")
+NOW_MS = 1_793_000_000_000
+
+
+@dataclass(kw_only=True)
+class Person:
+    """Somebody who is signed in."""
+
+    account: Account
+    user: User
+    token: Token
+    secret: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What their client sends."""
+        return {"Authorization": f"Bearer {self.secret}"}
+
+
+@dataclass(kw_only=True)
+class Server:
+    """The server under test."""
+
+    ports: Ports
+    app: App
+    clock: SetClock
+    client: httpx.AsyncClient
+    drain: Callable[[], Awaitable[None]]
+
+    async def sign_in(self, name: str, scopes: Sequence[str] = ALL_SCOPES, **user: Any) -> Person:
+        """A new account with a token, written as rows. Fields of User by name: `confirmed=False`."""
+        new_id = self.ports.new_id
+        account = Account(account_id=new_id(), username=name, created_ms=self.clock.ms, role=Role.USER)
+        known = {"confirmed": True, "email": f"{name}@example.org", "password_hash": "", **user}
+        person = User(account_id=account.account_id, **known)
+        await self.ports.store.write(
+            [
+                Put(ACCOUNTS, account),
+                Put(USERS, person),
+                Put(HANDLES, HandleRow(domain="", name=name.lower(), account_id=account.account_id)),
+            ]
+        )
+        token, secret = await self.token(account.account_id, scopes)
+        return Person(account=account, user=person, token=token, secret=secret)
+
+    async def token(self, account_id: int, scopes: Sequence[str] = ALL_SCOPES) -> tuple[Token, str]:
+        """A further token of an account; of an app's own for 0."""
+        secret = new_secret()
+        token = Token(
+            token_hash=hash_secret(secret),
+            token_id=self.ports.new_id(),
+            account_id=account_id,
+            client_id="app",
+            scopes=tuple(scopes),
+            created_ms=self.clock.ms,
+        )
+        rows = [Put(TOKENS, token)]
+        if account_id:
+            rows.append(Put(ACCOUNT_TOKENS, AccountTokenRow(account_id=account_id, token_hash=token.token_hash)))
+        await self.ports.store.write(rows)
+        return token, secret
+
+    def with_routes(self, routes: Sequence[Route], *, address: str = "192.0.2.1") -> httpx.AsyncClient:
+        """A client of the same engines with other routes."""
+        return client_of(make_app(self.ports, routes), address=address)
+
+
+def client_of(app: App, *, address: str = "192.0.2.1") -> httpx.AsyncClient:
+    """A client that comes from `address`."""
+    transport = httpx.ASGITransport(app=cast(Any, app), client=(address, 50000), raise_app_exceptions=True)
+    return httpx.AsyncClient(transport=transport, base_url=URL)
+
+
+def memory_ports(clock: SetClock, **settings: Any) -> Ports:
+    """Memory engines for all boxes."""
+    streaming = MemoryStreaming()
+    store = MemoryStore(TABLES, clock=clock)
+    new_id = Snowflake(clock, 1)
+    unused = cast(Any, None)
+    return Ports(
+        store=store,
+        cache=MemoryCache(streaming, clock, counters=None),
+        feeds=unused,
+        queue=unused,
+        streaming=streaming,
+        search=unused,
+        media=unused,
+        mail=unused,
+        outbox=Outbox(store, unused, new_id),
+        settings=Settings(url=URL, **settings),
+        clock=clock,
+        new_id=new_id,
+    )
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """The server with all its routes."""
+    clock = SetClock(NOW_MS)
+    ports = memory_ports(clock)
+    app = make_app(ports, ALL_ROUTES)
+
+    async def drain() -> None:
+        await ports.outbox.flush()
+
+    async with client_of(app) as client:
+        yield Server(ports=ports, app=app, clock=clock, client=client, drain=drain)
+    await ports.store.close()
