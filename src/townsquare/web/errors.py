@@ -19,6 +19,7 @@ from townsquare.model.errors import (
     Unauthorized,
     Unavailable,
 )
+from townsquare.web.limits import reset_text
 
 HTTP_STATUS: dict[type[TownsquareError], int] = {
     BadRequest: 400,
@@ -59,7 +60,12 @@ def error_headers(error: TownsquareError, *, now_ms: int) -> list[tuple[str, str
     if isinstance(error, Unauthorized):
         return [("www-authenticate", f'Bearer realm="Townsquare", error="invalid_token", error_description="{error}"')]
     if isinstance(error, TooMany):
-        return [("retry-after", str(max(1, -(-(error.reset_ms - now_ms) // 1000))))]
+        return [
+            ("retry-after", str(max(1, -(-(error.reset_ms - now_ms) // 1000)))),
+            ("x-ratelimit-limit", str(error.limit)),
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", reset_text(error.reset_ms)),
+        ]
     if isinstance(error, Unavailable):
         return [("retry-after", str(RETRY_AFTER_S))]
     return []

@@ -14,7 +14,7 @@ from townsquare.social.ports import Ports
 from townsquare.web.known_devices import is_known_device
 from townsquare.web.routes import Limit, Request
 
-Headers = list[tuple[str, str]]
+RawHeaders = list[tuple[bytes, bytes]]
 
 
 class Per(StrEnum):
@@ -52,7 +52,7 @@ LOG_IN_NAME_NETWORK = Rule("log_in_name_network", 10, 3600, Per.NETWORK)
 LOG_IN_NAME = Rule("log_in_name", 100, 3600, Per.NETWORK)
 LOG_IN_KNOWN = Rule("log_in_known", 20, 3600, Per.NETWORK)
 
-_PAGE_PARAMETERS = ("max_id", "min_id", "since_id", "page")
+_PAGE_PARAMETERS = frozenset(("max_id", "min_id", "since_id", "page"))
 
 
 def network_of(address: str) -> str:
@@ -73,29 +73,48 @@ def is_loopback(address: str) -> bool:
     return address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1")
 
 
-async def count_request(ports: Ports, request: Request) -> Headers:
-    """Count a request; the headers that tell of the tightest limit.
+class Limiter:
+    """Counts the requests of one process's part of the traffic; the sums are shared by all."""
 
-    Raises: TooMany at the first request over a limit.
-    """
-    rules = RULES[request.route.limit]
-    if not rules:
-        return []
-    params = request.params
-    if params and request.method == "GET" and any(name in params for name in _PAGE_PARAMETERS):
-        rules = (*rules, PAGING)
-    now_s = ports.clock.now_ms() // 1000
-    if ports.settings.test_mode and is_loopback(request.address):
-        return _headers(rules[0], rules[0].limit, now_s)
-    tightest, left = rules[0], rules[0].limit
-    for rule in rules:
-        key = _bucket(rule.per, request)
-        if key is None:
-            continue
-        remaining = rule.limit - await _count(ports, rule, key, now_s=now_s)
-        if remaining < left:
-            tightest, left = rule, remaining
-    return _headers(tightest, left, now_s)
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._resets: dict[int, tuple[int, bytes]] = {}  # by window: its end, and that as it is sent
+
+    async def count(self, request: Request) -> RawHeaders:
+        """Count a request; the headers that tell of the tightest limit.
+
+        Raises: TooMany at the first request over a limit.
+        """
+        rules = RULES[request.route.limit]
+        if not rules:
+            return []
+        params = request.params
+        if params and request.method == "GET" and not _PAGE_PARAMETERS.isdisjoint(params):
+            rules = (*rules, PAGING)
+        now_s = self._ports.clock.now_ms() // 1000
+        tightest, left = rules[0], rules[0].limit
+        if not (self._ports.settings.test_mode and is_loopback(request.address)):
+            count = self._ports.cache.count
+            for rule in rules:
+                key = _bucket(rule, request)
+                if key is not None:
+                    remaining = rule.limit - await count(key, window_s=rule.window_s)
+                    if remaining < 0:
+                        raise TooMany(_reset_s(rule, now_s) * 1000, rule.limit)
+                    if remaining < left:
+                        tightest, left = rule, remaining
+        return [
+            (b"x-ratelimit-limit", b"%d" % tightest.limit),
+            (b"x-ratelimit-remaining", b"%d" % left),
+            (b"x-ratelimit-reset", self._reset(tightest, now_s)),
+        ]
+
+    def _reset(self, rule: Rule, now_s: int) -> bytes:
+        kept = self._resets.get(rule.window_s)
+        if kept is None or kept[0] <= now_s or kept[0] - rule.window_s > now_s:
+            end_s = _reset_s(rule, now_s)
+            kept = self._resets[rule.window_s] = (end_s, reset_text(end_s * 1000).encode())
+        return kept[1]
 
 
 async def count_log_in(ports: Ports, request: Request, name: str) -> None:
@@ -113,37 +132,27 @@ async def count_log_in(ports: Ports, request: Request, name: str) -> None:
     await _count(ports, LOG_IN_NAME, name, now_s=now_s)
 
 
-async def _count(ports: Ports, rule: Rule, key: str, *, now_s: int) -> int:
-    total = await ports.cache.count(f"{rule.name}:{key}", window_s=rule.window_s)
-    if total > rule.limit:
+async def _count(ports: Ports, rule: Rule, key: str, *, now_s: int) -> None:
+    if await ports.cache.count(f"{rule.name}:{key}", window_s=rule.window_s) > rule.limit:
         raise TooMany(_reset_s(rule, now_s) * 1000, rule.limit)
-    return total
 
 
-def _bucket(per: Per, request: Request) -> str | None:
+def _bucket(rule: Rule, request: Request) -> str | None:
     session = request.session
-    user = session is not None and session.account is not None
-    if per is Per.TOKEN and user:
-        return f"t{session.token.token_id}"  # type: ignore[union-attr]  # `user` says that it is there
-    if per is Per.USER:
-        return f"u{request.account_id}" if user else None
-    if per is Per.CALLER and user:
-        return f"u{request.account_id}"
-    return network_of(request.address)
+    if session is not None and session.account is not None:
+        if rule.per is Per.TOKEN:
+            return f"{rule.name}:t{session.token.token_id}"
+        if rule.per is not Per.NETWORK:
+            return f"{rule.name}:u{session.account.account_id}"
+    elif rule.per is Per.USER:
+        return None
+    return f"{rule.name}:{network_of(request.address)}"
 
 
 def _reset_s(rule: Rule, now_s: int) -> int:
     return (now_s // rule.window_s + 1) * rule.window_s
 
 
-def _headers(rule: Rule, remaining: int, now_s: int) -> Headers:
-    return limit_headers(rule.limit, remaining, _reset_s(rule, now_s) * 1000)
-
-
-def limit_headers(limit: int, remaining: int, reset_ms: int) -> Headers:
-    """The three headers of a limit."""
-    return [
-        ("x-ratelimit-limit", str(limit)),
-        ("x-ratelimit-remaining", str(max(0, remaining))),
-        ("x-ratelimit-reset", iso(reset_ms).replace("Z", "000Z")),
-    ]
+def reset_text(reset_ms: int) -> str:
+    """The end of a window as its header says it, with microseconds."""
+    return iso(reset_ms).replace("Z", "000Z")

@@ -98,7 +98,9 @@ def shared_headers(path: str) -> RawHeaders:
 
 def raw_header(name: str, value: str) -> tuple[bytes, bytes]:
     """A header as bytes; line ends and NUL in its value are escaped, so that it stays one header."""
-    return name.lower().encode("latin-1"), value.translate(_UNSAFE).encode("latin-1", "backslashreplace")
+    if "\r" in value or "\n" in value or "\0" in value:
+        value = value.translate(_UNSAFE)
+    return name.lower().encode("latin-1"), value.encode("latin-1", "backslashreplace")
 
 
 def with_own_headers(fixed: RawHeaders, own: RawHeaders) -> RawHeaders:

@@ -6,39 +6,32 @@ for they cost as much as a whole answer of ours.
 
 import itertools
 import logging
+import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 from urllib.parse import quote
 
-from townsquare.model.errors import Invalid, NotFound, TooLarge, TooMany, TownsquareError, Unauthorized
+from townsquare.model.errors import Invalid, NotFound, TooLarge, TownsquareError, Unauthorized
 from townsquare.social.ports import Ports
 from townsquare.web.auth import admitted, find_caller
 from townsquare.web.bodies import Disconnected, Receive
 from townsquare.web.csrf import check_csrf, server_key
 from townsquare.web.errors import OUR_FAULT, UNKNOWN_ROUTE, WRONG_METHOD, error_body, error_headers, status_of
-from townsquare.web.limits import count_request, limit_headers
+from townsquare.web.limits import Limiter, RawHeaders
 from townsquare.web.routes import Access, Request, Response, Route
-from townsquare.web.server.answers import (
-    API_POLICY,
-    RawHeaders,
-    headers_of_route,
-    matches,
-    raw_header,
-    shared_headers,
-    tag_of,
-    with_own_headers,
-)
+from townsquare.web.server.answers import headers_of_route
 from townsquare.web.server.reading import Headers, Scope, is_plain_path, request_of, take_body
+from townsquare.web.server.sending import Asked, Send, send_answer
 from townsquare.web.server.site import Place, Site, Stop
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ErrorPage = Callable[[Request | None, int, str], bytes]
 Hook = Callable[[], Awaitable[None]]
 
 SIGN_IN_PATH = "/auth/sign_in"
 _HTML = "text/html; charset=utf-8"
 _API_PATHS = ("/api/", "/oauth/", "/.well-known/", "/nodeinfo/")
+_HEADER_NAMES = re.compile(r"[A-Za-z0-9_, -]+")
 _CHECKED_METHODS = frozenset(("POST", "PUT", "PATCH", "DELETE"))
 
 log = logging.getLogger(__name__)
@@ -78,7 +71,9 @@ class App:
         self._secret_key = b""
         self._request_ids = itertools.count()
         self._request_prefix = secrets.token_hex(6)
-        self._unknown = {html: _unknown_stop(ports, html=html) for html in (False, True)}
+        self._limiter = Limiter(ports)
+        self._no_route, self._no_page = _unknown_stop(ports, html=False), _unknown_stop(ports, html=True)
+        self._other = _unknown_stop(ports, html=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -98,33 +93,37 @@ class App:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = f"{self._request_prefix}-{next(self._request_ids):x}"
+        headers = Headers(scope["headers"])
         found = self._site.find(scope["path"]) if is_plain_path(scope) else None
         stop = self._stop(scope, found)
-        request: Request | None = None
+        asked = Asked(scope=scope, headers=headers, stop=stop)
         try:
             if found is None:
                 raise NotFound(UNKNOWN_ROUTE)
-            if stop is None:
-                await self._send(scope, send, self._other_method(scope, found[0]), None, request_id)
-                return
-            request = request_of(scope, stop.route, found[1], request_id=request_id, base_url=self._base_url)
-            request_id = request.request_id
-            response = await self._handle(request, receive)
+            if stop is self._other:
+                response = _other_method(asked, found[0])
+            else:
+                request = asked.request = request_of(
+                    scope, headers, stop.route, found[1], request_id=request_id, base_url=self._base_url
+                )
+                request_id = request.request_id
+                response = await self._handle(request, asked.own, receive)
         except TownsquareError as exc:
-            response = self._error(exc, stop or self._unknown[False], request)
+            response = self._error(exc, asked)
         except Disconnected:
             return
         except Exception:
             log.exception("request %s failed: %s %s", request_id, scope["method"], ascii(scope["path"]))
-            response = self._page_or_json(stop or self._unknown[False], request, 500, OUR_FAULT)
-        await self._send(scope, send, response, (stop or self._unknown[False], request), request_id)
+            response = self._page_or_json(asked, 500, OUR_FAULT)
+        asked.own.append((b"x-request-id", request_id.encode("latin-1")))
+        await send_answer(asked, response, send)
 
-    async def _handle(self, request: Request, receive: Receive) -> Response:
+    async def _handle(self, request: Request, own: RawHeaders, receive: Receive) -> Response:
         ports, route = self._ports, request.route
         if route.html:
             request.secret_key = self._secret_key or await self._learn_secret_key()
         request.session = await find_caller(ports, request)
-        request.made.extend(await count_request(ports, request))
+        own += await self._limiter.count(request)
         request.session = admitted(route, request.session)
         await take_body(request, receive)
         if route.html and request.method in _CHECKED_METHODS:
@@ -135,103 +134,33 @@ class App:
         self._secret_key = await server_key(self._ports)
         return self._secret_key
 
-    def _stop(self, scope: Scope, found: tuple[Place, Mapping[str, str]] | None) -> Stop | None:
+    def _stop(self, scope: Scope, found: tuple[Place, Mapping[str, str]] | None) -> Stop:
         if found is None:
-            return self._unknown[not scope["path"].startswith(_API_PATHS)]
+            return self._no_page if not scope["path"].startswith(_API_PATHS) else self._no_route
         method = scope["method"]
-        return found[0].stops.get("GET" if method == "HEAD" else method)
-
-    def _other_method(self, scope: Scope, place: Place) -> Response:
-        """The answer to OPTIONS and to methods that the path does not have."""
-        allow = ("allow", place.allow)
-        if scope["method"] != "OPTIONS":
-            return Response(error_body(WRONG_METHOD), 405, headers=(allow,))
-        headers = [allow]
-        asked = Headers(scope["headers"]).get("access-control-request-headers")
-        if asked and len(asked) < 1_000 and all(c.isalnum() or c in "-_, " for c in asked) and asked.isascii():
-            headers.append(("access-control-allow-headers", asked))
-        return Response(b"", 200, headers=tuple(headers))
+        return found[0].stops.get("GET" if method == "HEAD" else method, self._other)
 
     # Errors.
 
-    def _error(self, error: TownsquareError, stop: Stop, request: Request | None) -> Response:
+    def _error(self, error: TownsquareError, asked: Asked) -> Response:
         status = status_of(error)
         headers = error_headers(error, now_ms=self._ports.clock.now_ms())
-        if isinstance(error, TooMany):
-            headers += limit_headers(error.limit, 0, error.reset_ms)
         if isinstance(error, TooLarge):
             headers.append(("connection", "close"))
-        if stop.route.html and isinstance(error, Unauthorized) and request is not None and request.method == "GET":
-            back = request.path + (f"?{request.query_string}" if request.query_string else "")
-            return Response(b"", 303, _HTML, (("location", f"{SIGN_IN_PATH}?next={quote(back, safe='')}"),))
+        request = asked.request
+        if asked.stop.route.html and isinstance(error, Unauthorized) and request is not None:
+            return _to_sign_in(request)
         details = error.details if isinstance(error, Invalid) else None
-        response = self._page_or_json(stop, request, status, str(error), details)
+        response = self._page_or_json(asked, status, str(error), details)
         response.headers = tuple(headers)
         return response
 
     def _page_or_json(
-        self,
-        stop: Stop,
-        request: Request | None,
-        status: int,
-        message: str,
-        details: dict[str, list[tuple[str, str]]] | None = None,
+        self, asked: Asked, status: int, message: str, details: dict[str, list[tuple[str, str]]] | None = None
     ) -> Response:
-        if stop.route.html:
-            return Response(self._error_page(request, status, message), status, _HTML)
+        if asked.stop.route.html:
+            return Response(self._error_page(asked.request, status, message), status, _HTML)
         return Response(error_body(message, details), status)
-
-    # The answer.
-
-    async def _send(
-        self,
-        scope: Scope,
-        send: Send,
-        response: Response,
-        asked: tuple[Stop, Request | None] | None,
-        request_id: str,
-    ) -> None:
-        headers, body, status = self._headers(scope, response, asked), response.body, response.status
-        headers.append((b"x-request-id", request_id.encode("latin-1")))
-        if asked is not None and scope["method"] in ("GET", "HEAD"):
-            tag = tag_of(asked[0].route, response)
-            if tag is not None:
-                headers.append((b"etag", tag))
-                if matches(Headers(scope["headers"]).get("if-none-match"), tag):
-                    status, body = 304, b""
-        if response.chunks is None:
-            if status not in (204, 304):
-                headers.append((b"content-length", b"%d" % len(body)))
-            if scope["method"] == "HEAD":
-                body = b""
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-            return
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        if scope["method"] != "HEAD":
-            async for chunk in response.chunks:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-    def _headers(self, scope: Scope, response: Response, asked: tuple[Stop, Request | None] | None) -> RawHeaders:
-        if asked is None:
-            fixed, request, shared = [(b"content-security-policy", API_POLICY.encode())], None, None
-        else:
-            stop, request = asked
-            fixed = stop.headers.anonymous if request is None or request.session is None else stop.headers.signed_in
-            shared = stop.headers.shared
-        own = [raw_header(name, value) for name, value in response.headers]
-        if request is not None:
-            own += [raw_header(name, value) for name, value in request.made if name != "set-cookie"]
-        if response.status >= 400:
-            own.append((b"cache-control", b"private, no-store"))
-        headers = with_own_headers(fixed, own)
-        if request is not None:
-            headers += [raw_header(name, value) for name, value in request.made if name == "set-cookie"]
-        headers.append((b"content-type", response.content_type.encode("latin-1")))
-        if any(name == b"origin" for name, _ in scope["headers"]):
-            headers += shared or shared_headers(scope["path"])
-        return headers
 
     # The life of the process.
 
@@ -249,6 +178,25 @@ class App:
         for hook in self._shutdown:
             await hook()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _to_sign_in(request: Request) -> Response:
+    """Where a page sends one who must sign in first; back to where they were, if that was only looking."""
+    back = request.path + (f"?{request.query_string}" if request.query_string else "")
+    after = f"?next={quote(back, safe='')}" if request.method == "GET" else ""
+    return Response(b"", 303, _HTML, (("location", f"{SIGN_IN_PATH}{after}"),))
+
+
+def _other_method(asked: Asked, place: Place) -> Response:
+    """The answer to OPTIONS and to methods that the path does not have."""
+    allow = ("allow", place.allow)
+    if asked.scope["method"] != "OPTIONS":
+        return Response(error_body(WRONG_METHOD), 405, headers=(allow,))
+    headers = [allow]
+    names = asked.headers.get("access-control-request-headers")
+    if names and len(names) < 1_000 and _HEADER_NAMES.fullmatch(names):
+        headers.append(("access-control-allow-headers", names))
+    return Response(b"", 200, headers=tuple(headers))
 
 
 async def _nowhere(request: Request, ports: Ports) -> Response:

@@ -22,10 +22,11 @@ _ESCAPED_PATH = re.compile(rb"%(2f|5c|00|2e)", re.IGNORECASE)
 class Headers(Mapping[str, str]):
     """Headers by lower-case name, decoded when asked for; of two with one name the last."""
 
-    __slots__ = ("_raw",)
+    __slots__ = ("_raw", "raw_get")
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         self._raw = dict(raw)
+        self.raw_get = self._raw.get  # undecoded
 
     def __getitem__(self, name: str) -> str:
         return self._raw[name.encode("latin-1")].decode("latin-1")
@@ -53,21 +54,21 @@ def is_plain_path(scope: Scope) -> bool:
 
 
 def request_of(
-    scope: Scope, route: Route, path_params: Mapping[str, str], *, request_id: str, base_url: str
+    scope: Scope, headers: Headers, route: Route, path_params: Mapping[str, str], *, request_id: str, base_url: str
 ) -> Request:
     """The request without its body.
 
     Raises: BadRequest where the query cannot be read.
     """
-    headers = Headers(scope["headers"])
     query: bytes = scope["query_string"]
     params: dict[str, Any] = {}
     if query:
         nest(decode_pairs(query), params)
     client = scope.get("client")
     given_id = headers.get("x-request-id")
+    method = scope["method"]
     return Request(
-        method="GET" if scope["method"] == "HEAD" else scope["method"],
+        method="GET" if method == "HEAD" else method,
         path=scope["path"],
         route=route,
         path_params=path_params,

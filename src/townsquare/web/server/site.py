@@ -57,7 +57,7 @@ class Site:
         """The place of a path, which may end in a slash, and the values in the path."""
         if len(path) > 1 and path.endswith("/"):
             path = path[:-1]
-        if "//" in path or "/../" in f"{path}/" or "\0" in path:
+        if "//" in path or "\0" in path or (".." in path and ".." in path.split("/")):
             return None
         found: Any = self._router.find(path)
         return None if found is None else (found[0], found[2])

@@ -1,0 +1,71 @@
+"""Answers on their way out: their headers put together, what the client has already left out.
+
+Box: web.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from townsquare.web.routes import Request, Response
+from townsquare.web.server.answers import RawHeaders, matches, raw_header, shared_headers, tag_of, with_own_headers
+from townsquare.web.server.reading import Headers, Scope
+from townsquare.web.server.site import Stop
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_NOT_KEPT = (b"cache-control", b"private, no-store")
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """What is answered. `own`: headers of this answer alone, after those that are the same for all of the route."""
+
+    scope: Scope
+    headers: Headers
+    stop: Stop
+    request: Request | None = None
+    own: RawHeaders = field(default_factory=list)
+
+
+async def send_answer(asked: Asked, response: Response, send: Send) -> None:
+    """Send the answer, whole or in its chunks."""
+    headers, body, status = _headers(asked, response), response.body, response.status
+    method = asked.scope["method"]
+    if method in ("GET", "HEAD"):
+        tag = tag_of(asked.stop.route, response)
+        if tag is not None:
+            headers.append((b"etag", tag))
+            if matches(asked.headers.get("if-none-match"), tag):
+                status, body = 304, b""
+    if response.chunks is None:
+        if status not in (204, 304):
+            headers.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+        return
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    if method != "HEAD":
+        async for chunk in response.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _headers(asked: Asked, response: Response) -> RawHeaders:
+    stop, request = asked.stop, asked.request
+    signed_in = request is not None and request.session is not None
+    fixed = stop.headers.signed_in if signed_in else stop.headers.anonymous
+    own = asked.own
+    own.append((b"content-type", response.content_type.encode("latin-1")))
+    if response.headers or response.status >= 400 or (request is not None and request.made):
+        made = [raw_header(name, value) for name, value in response.headers]
+        if response.status >= 400:
+            made.append(_NOT_KEPT)
+        headers = with_own_headers(fixed, made + own)
+        if request is not None:
+            headers += [raw_header(name, value) for name, value in request.made]
+    else:
+        headers = fixed + own
+    if asked.headers.raw_get(b"origin") is not None:
+        headers += stop.headers.shared or shared_headers(asked.scope["path"])
+    return headers
