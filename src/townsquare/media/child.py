@@ -21,9 +21,9 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 def lock_down() -> None:
     """Lower every limit for good."""
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 1))  # first a signal that tells why, then the end
     for limit, value in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
-        (resource.RLIMIT_CPU, CPU_S),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 0),

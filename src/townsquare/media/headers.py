@@ -8,6 +8,7 @@ import struct
 
 import msgspec
 
+from townsquare.media.repack import PNG_MAGIC, gif_blocks_end, gif_colours
 from townsquare.model.errors import Invalid
 
 MAX_BYTES = 16 << 20
@@ -29,8 +30,6 @@ BROKEN = "Validation failed: File is not a picture that can be read"
 NO_VIDEO = "Validation failed: Video and audio cannot be uploaded here yet"
 NO_HEIC = "Validation failed: HEIC pictures cannot be read here; send it as JPEG"
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AUDIO_VIDEO = (b"\x1aE\xdf\xa3", b"OggS", b"ID3", b"fLaC", b"FLV", b"\xff\xfb", b"\xff\xf3", b"\xff\xf1", b"#!AMR")
 
@@ -68,7 +67,7 @@ def read_header(data: bytes) -> Header:
 def _walk(data: bytes) -> Header:
     if data.startswith(b"\xff\xd8\xff"):
         return _jpeg(data)
-    if data.startswith(_PNG):
+    if data.startswith(PNG_MAGIC):
         return _png(data)
     if data.startswith((b"GIF87a", b"GIF89a")):
         return _gif(data)
@@ -111,46 +110,23 @@ def _png(data: bytes) -> Header:
     return Header("png", width, height)
 
 
-def png_without_text(data: bytes) -> bytes:
-    """The PNG without its text and camera chunks, so that none of them is inflated. Other files as they are."""
-    if not data.startswith(_PNG):
-        return data
-    kept, at = [_PNG], len(_PNG)
-    while at + 12 <= len(data):
-        end = at + 12 + int(struct.unpack_from(">I", data, at)[0])
-        if data[at + 4 : at + 8] not in _PNG_TEXT:
-            kept.append(data[at:end])
-        at = end
-    return b"".join(kept)
-
-
 def _gif(data: bytes) -> Header:
     width, height = struct.unpack_from("<HH", data, 6)
-    at = 13 + _gif_colours(data[10])
+    at = 13 + gif_colours(data[10])
     frames = pixels = 0
     while at < len(data) and data[at] != 0x3B and frames <= MAX_FRAMES:
         if data[at] == 0x21:
-            at = _gif_blocks(data, at + 2)
+            at = gif_blocks_end(data, at + 2)
         elif data[at] == 0x2C:
             frame_width, frame_height = struct.unpack_from("<HH", data, at + 5)
             frames += 1
             pixels += max(width * height, frame_width * frame_height)
-            at = _gif_blocks(data, at + 11 + _gif_colours(data[at + 9]))
+            at = gif_blocks_end(data, at + 11 + gif_colours(data[at + 9]))
         else:
             break  # rubbish after the last frame: decoders stop here too
     if not frames:
         raise Invalid(BROKEN)
     return Header("gif", width, height, frames, pixels)
-
-
-def _gif_colours(flags: int) -> int:
-    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
-
-
-def _gif_blocks(data: bytes, at: int) -> int:
-    while at < len(data) and data[at]:
-        at += data[at] + 1
-    return at + 1
 
 
 def _webp(data: bytes) -> Header:
@@ -161,7 +137,7 @@ def _webp(data: bytes) -> Header:
     if kind == b"VP8L":
         bits = struct.unpack_from("<I", data, 21)[0]
         return Header("webp", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
-    if kind != b"VP8X":
+    if kind != b"VP8X" or len(data) < 30:
         raise Invalid(BROKEN)
     width = int.from_bytes(data[24:27], "little") + 1
     height = int.from_bytes(data[27:30], "little") + 1

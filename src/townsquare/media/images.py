@@ -5,14 +5,16 @@ where servers get broken into. Loaders are called by name after the magic number
 chooses one itself.
 """
 
+import struct
 from collections.abc import Callable
 from math import sqrt
 
 import blurhash_rs
 import pyvips
 
-from townsquare.media.headers import BROKEN, MAX_PIXELS, Header, png_without_text, read_header
+from townsquare.media.headers import BROKEN, MAX_PIXELS, Header, read_header
 from townsquare.media.picture import Made, Picture, Use
+from townsquare.media.repack import png_without_text, repacked_gif, repacked_webp
 from townsquare.model.errors import Invalid
 
 ORIGINAL_PIXELS = 3840 * 2160
@@ -42,7 +44,7 @@ def make(data: bytes, use: Use) -> Made:
         if header.frames > 1 and use is not Use.CARD:
             return _animation(data, header, use)
         return _still(data, header, use)
-    except pyvips.Error as exc:
+    except (pyvips.Error, struct.error, IndexError) as exc:
         raise Invalid(BROKEN) from exc
 
 
@@ -56,6 +58,19 @@ def _still(data: bytes, header: Header, use: Use) -> Made:
 
 def _animation(data: bytes, header: Header, use: Use) -> Made:
     fit = _fit_for(use)
+    first = fit(_frame(data, header)).copy_memory()
+    small = _within(first, PREVIEW_PIXELS)
+    beside = small if use is Use.ATTACHMENT else first
+    if use is Use.ATTACHMENT and (first.width, first.height) == (header.width, header.height):
+        repacked = repacked_gif(data) if header.format == "gif" else repacked_webp(data)
+        main = Picture(repacked, header.format, header.width, header.height)
+    else:
+        main = _drawn_again(data, header, fit)
+    return Made(main, _picture(beside, _preview_format(beside)), _blurhash(small))
+
+
+def _drawn_again(data: bytes, header: Header, fit: Fit) -> Picture:
+    """The animation with each frame made to fit."""
     strip = _LOADERS[header.format](data, n=-1, access="sequential", fail_on="truncated")
     count, height = strip.get("n-pages"), strip.get("page-height")
     frames = [fit(_srgb(strip.crop(0, n * height, strip.width, height))) for n in range(count)]
@@ -64,11 +79,7 @@ def _animation(data: bytes, header: Header, use: Use) -> Made:
     for name, kind in (("delay", pyvips.GValue.array_int_type), ("loop", pyvips.GValue.gint_type)):
         if strip.get_typeof(name):
             joined.set_type(kind, name, strip.get(name))
-    main = _picture(joined, header.format, page_height=frames[0].height)
-    first = fit(_frame(data, header)).copy_memory()
-    small = _within(first, PREVIEW_PIXELS)
-    beside = small if use is Use.ATTACHMENT else first
-    return Made(main, _picture(beside, _preview_format(beside)), _blurhash(small))
+    return _picture(joined, header.format, page_height=frames[0].height)
 
 
 def _frame(data: bytes, header: Header) -> pyvips.Image:
@@ -136,7 +147,7 @@ def _picture(image: pyvips.Image, kind: str, *, page_height: int | None = None) 
     if kind == "png":
         return Picture(image.pngsave_buffer(compression=6, keep="none"), "png", image.width, height)
     if kind == "gif":
-        return Picture(image.gifsave_buffer(effort=3, reuse=True, keep="none"), "gif", image.width, height)
+        return Picture(image.gifsave_buffer(effort=3, keep="none"), "gif", image.width, height)
     return Picture(image.webpsave_buffer(Q=85, effort=3, keep="none"), "webp", image.width, height)
 
 
@@ -144,4 +155,5 @@ def _blurhash(image: pyvips.Image) -> str:
     if image.hasalpha():
         image = image.flatten(background=[255, 255, 255])
     small = image.thumbnail_image(_BLURHASH_SIDE, height=_BLURHASH_SIDE, size="down", no_rotate=True)
-    return blurhash_rs.encode_rgb(bytes(small.write_to_memory()), small.width, small.height, 4, 3)
+    pixels = bytes(small.write_to_memory())
+    return blurhash_rs.encode_rgb(pixels, small.width, small.height, 4, 3)  # type: ignore[attr-defined]  # not listed

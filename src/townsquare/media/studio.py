@@ -23,6 +23,8 @@ from townsquare.model.errors import Invalid, Unavailable
 AT_ONCE = 2  # processes of one studio
 TIMEOUT_S = 20.0
 log = logging.getLogger(__name__)
+TOO_LONG = "Validation failed: File takes too long to work on"
+_OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGKILL)
 _MAX_ANSWER_BYTES = 64 << 20
 _DECODER = msgspec.msgpack.Decoder(Answer)
 
@@ -40,7 +42,11 @@ class Studio:
         """
         read_header(data)  # what is refused here costs no process
         async with self._slots:
-            output = await self._run(msgspec.msgpack.encode(Order(use, data)))
+            output, code = await self._run(msgspec.msgpack.encode(Order(use, data)))
+        if code:
+            log.warning("the process for a picture ended with code %d", code)
+        if code in _OUT_OF_TIME:
+            raise Invalid(TOO_LONG)
         try:
             answer = _DECODER.decode(output)
         except (msgspec.DecodeError, msgspec.ValidationError) as exc:
@@ -49,7 +55,8 @@ class Studio:
             raise Invalid(answer.refused.message if answer.refused else BROKEN)
         return answer.made
 
-    async def _run(self, order: bytes) -> bytes:
+    async def _run(self, order: bytes) -> tuple[bytes, int]:
+        """What the process said, and its exit code (less than zero: the signal that ended it)."""
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-s", "-m", "townsquare.media.child",
@@ -60,16 +67,14 @@ class Studio:
         try:
             async with asyncio.timeout(self._timeout_s):
                 output = await _talk(process, order)
-                await process.wait()
-                return output
+                return output, await process.wait()
         except TimeoutError:
-            return b""
+            return b"", -signal.SIGXCPU
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            code = await process.wait()
-            if code:
-                log.warning("the process for a picture ended with code %d", code)
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
 
 
 async def _talk(process: Process, order: bytes) -> bytes:
