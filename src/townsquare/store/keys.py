@@ -22,7 +22,7 @@ def encode(cells: Key) -> bytes:
     Raises: Invalid for an integer outside 64 bits, text that is no Unicode, or more than `MAX_KEY_BYTES`.
     """
     try:
-        key = b"".join([_cell(cell) for cell in cells])
+        key = b"".join([(c + _BIAS).to_bytes(8, "big") if isinstance(c, int) else _text(c) for c in cells])
     except (OverflowError, UnicodeEncodeError) as exc:
         raise Invalid("This cannot be a key") from exc
     if len(key) > MAX_KEY_BYTES:
@@ -30,9 +30,7 @@ def encode(cells: Key) -> bytes:
     return key
 
 
-def _cell(cell: Cell) -> bytes:
-    if isinstance(cell, int):
-        return (cell + _BIAS).to_bytes(8, "big")
+def _text(cell: str | bytes) -> bytes:
     raw = cell.encode() if isinstance(cell, str) else cell
     return raw.replace(b"\x00", _ESCAPED_ZERO) + _END
 

@@ -108,6 +108,7 @@ class SqliteStore:
         self._sides = {table.name: _Side(table) for table in tables}
         try:
             self._reader = _connect(str(path))
+            self._cursor = self._reader.cursor()  # always read to the end at once, so one is enough
             self._create()
         except apsw.Error as exc:
             raise Unavailable(f"{path} cannot be opened: {exc}") from exc
@@ -148,10 +149,17 @@ class SqliteStore:
         except apsw.Error as exc:
             raise Unavailable("The store cannot be read just now") from exc
 
+    def _value(self, sql: str, cells: tuple[Any, ...]) -> Any:
+        """The only column of the rows found: None for no row, the value of one row, a list of several."""
+        try:
+            return self._cursor.execute(sql, cells).get
+        except apsw.Error as exc:
+            raise Unavailable("The store cannot be read just now") from exc
+
     async def get(self, table: Table[R], key: Key) -> R | None:
         side: _Side[R] = self._sides[table.name]
-        found = self._read(side.get, (side.codec.oldest_us(self._now_us()), encode(key)))
-        return side.codec.unpack(found[0][0]) if found and found[0][0] is not None else None
+        value = self._value(side.get, (side.codec.oldest_us(self._now_us()), encode(key)))
+        return None if value is None else side.codec.unpack(value)
 
     async def get_many(self, table: Table[R], keys: Sequence[Key]) -> list[R | None]:
         side: _Side[R] = self._sides[table.name]
@@ -182,8 +190,10 @@ class SqliteStore:
         side: _Side[R] = self._sides[table.name]
         sql = side.down if table.newest_first != reverse else side.up
         unpack = side.codec.unpack
-        found = self._read(sql, (side.codec.oldest_us(self._now_us()), *bounds, limit))
-        return [unpack(value) for (value,) in found]
+        found = self._value(sql, (side.codec.oldest_us(self._now_us()), *bounds, limit))
+        if found is None:
+            return []
+        return [unpack(value) for value in found] if isinstance(found, list) else [unpack(found)]
 
     async def range_many(self, table: Table[R], partitions: Sequence[Key], *, limit: int) -> list[list[R]]:
         return [self._range(table, span(one), limit=limit, reverse=False) for one in partitions]
