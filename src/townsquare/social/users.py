@@ -130,7 +130,7 @@ async def authenticate(ports: Ports, *, login: str, password: str) -> tuple[Acco
     A wrong password and an unknown name give the same answer after the same work.
     Raises: Invalid where they do not match; Forbidden, only with the right password, where the log-in is closed.
     """
-    account_id = await _find_login(ports, login)
+    account_id = await find_login(ports, login)
     user, account = await ports.store.get(USERS, (account_id,)), await ports.store.get(ACCOUNTS, (account_id,))
     is_right = await ports.passwords.is_right(user.password_hash if user else NOBODY, password)
     if not is_right or user is None or account is None or account.deleted:
@@ -152,7 +152,7 @@ def check_log_in(account: Account, user: User) -> None:
         raise Forbidden("Your login is currently pending approval")
 
 
-async def _find_login(ports: Ports, login: str) -> int:
+async def find_login(ports: Ports, login: str) -> int:
     """The account id, 0 for nobody. One read either way."""
     address = parse_email(login) if "@" in login else None
     if address is not None:
@@ -197,6 +197,15 @@ async def set_password(ports: Ports, account_id: int, password: str) -> None:
     await change_user(
         ports, account_id, lambda user: msgspec.structs.replace(user, password_hash=password_hash, reset_ms=now_ms)
     )
+
+
+async def check_password(ports: Ports, user: User, password: str) -> None:
+    """That this is the user's password.
+
+    Raises: Invalid.
+    """
+    if not await ports.passwords.is_right(user.password_hash, password):
+        raise refuse("password", ("ERR_INVALID", "is invalid"))
 
 
 async def change_email(ports: Ports, account_id: int, email: str) -> User:

@@ -13,7 +13,7 @@ from townsquare.social import grants, tokens, users
 from townsquare.social.ports import Ports
 from townsquare.store.tables import TOKENS
 from townsquare.web.oauth.answers import OAuthError, proven_client, text_param
-from townsquare.web.routes import Access, Limit, Request, Response, Route, json_response
+from townsquare.web.routes import Access, Request, Response, Route, json_response
 
 _BODY_BYTES = 1 << 16
 
@@ -115,7 +115,7 @@ async def userinfo(request: Request, ports: Ports) -> Response:
 
 
 ROUTES = [
-    Route("POST", "/oauth/token", create, access=Access.PUBLIC, limit=Limit.LOG_IN, body_limit_bytes=_BODY_BYTES),
+    Route("POST", "/oauth/token", create, access=Access.PUBLIC, body_limit_bytes=_BODY_BYTES),
     Route("POST", "/oauth/revoke", revoke, access=Access.PUBLIC, body_limit_bytes=_BODY_BYTES),
     Route("GET", "/oauth/userinfo", userinfo, scope=("profile",)),
     Route("POST", "/oauth/userinfo", userinfo, scope=("profile",)),
