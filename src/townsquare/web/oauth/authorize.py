@@ -70,10 +70,10 @@ async def deny(request: Request, ports: Ports) -> Response:
         consent = await _read(request, ports)
     except OAuthError as error:
         return _error_page(request, error)
-    error = OAuthError("access_denied")
+    denied = OAuthError("access_denied")
     if consent.redirect_uri == OUT_OF_BAND:
-        return _error_page(request, error)
-    query = {"error": error.code, "error_description": error.description, "state": consent.state}
+        return _error_page(request, denied)
+    query = {"error": denied.code, "error_description": denied.description, "state": consent.state}
     return redirect(_with_query(consent.redirect_uri, query))
 
 

@@ -33,13 +33,13 @@ def end(request: Request) -> None:
 
 def return_path(request: Request) -> str:
     """Where to go after the log-in: one of our own paths, whatever the parameter says."""
-    given = request.params.get("return_to", "")
+    given = request.params.get("next", "")
     return own_path(given) if isinstance(given, str) and len(given) <= _MAX_PATH else "/"
 
 
 def to_sign_in(path: str, *, again: bool = False) -> Response:
     """Send the browser to the log-in and from there to `path`. `again`: also if it is signed in."""
-    return redirect(f"{SIGN_IN_PATH}?return_to={quote(path, safe='')}{'&again=1' if again else ''}")
+    return redirect(f"{SIGN_IN_PATH}?next={quote(path, safe='')}{'&again=1' if again else ''}")
 
 
 def typed(request: Request, name: str) -> str:

@@ -70,7 +70,7 @@ def _page(request: Request, *, words: str = "", error: str = "", login: str = ""
             field("Password", "password", kind="password", fill="current-password"),
             button("Log in"),
             action=SIGN_IN_PATH,
-            hidden={"return_to": return_path(request)},
+            hidden={"next": return_path(request)},
         ),
         tag("p", tag("a", "Forgot your password?", href="/auth/password/new")),
         tag("p", "No account yet? ", tag("a", "Sign up", href="/auth/sign_up")),
