@@ -13,7 +13,6 @@ from townsquare.settings import Settings
 
 API_VERSION = 11  # of Mastodon's API, as `api_versions` counts it
 VERSION = f"4.7.3 (compatible; Townsquare {__version__})"
-SOURCE_URL = "https://codeberg.org/townsquare/townsquare"
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/heic", "image/heif", "image/avif")
 POLICY_UPDATED = "2026-11-24T00:00:00.000Z"
 PRIVACY_POLICY = (
@@ -67,7 +66,7 @@ def instance_dict(settings: Settings, facts: Facts) -> dict[str, Any]:
         "domain": settings.domain,
         "title": settings.title,
         "version": VERSION,
-        "source_url": SOURCE_URL,
+        "source_url": f"{base}/about",
         "description": settings.description,
         "wrapstodon": None,
         "usage": {"users": {"active_month": facts.active_month}},

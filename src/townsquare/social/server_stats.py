@@ -83,7 +83,7 @@ class _Tally:
 
 
 async def recount(ports: Ports) -> ServerStats:
-    """Count everything anew and keep the sums. Cost: a walk over all accounts; run by the scheduler, not by requests."""
+    """Count everything anew and keep the sums. Cost: a walk over all accounts, so the scheduler runs it."""
     tally = _Tally(ports.clock.now_ms())
     after = b""
     while True:
