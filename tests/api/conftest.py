@@ -8,18 +8,15 @@ import httpx
 import pytest
 
 from townsquare.cache.memory import MemoryCache
-from townsquare.feeds.memory import MemoryFeeds
 from townsquare.kit.clock import SetClock
 from townsquare.kit.secrets import hash_secret, new_secret
 from townsquare.kit.snowflake import Snowflake
 from townsquare.model.account import Account, Role, Token, User
-from townsquare.queue.memory import MemoryQueue
 from townsquare.settings import Settings
 from townsquare.social.outbox import Outbox
 from townsquare.social.ports import Ports
 from townsquare.store.memory import MemoryStore
 from townsquare.store.port import Put
-from townsquare.store.strict import StrictStore
 from townsquare.store.tables import (
     ACCOUNT_TOKENS,
     ACCOUNTS,
@@ -112,20 +109,19 @@ def client_of(app: App, *, address: str = "192.0.2.1") -> httpx.AsyncClient:
 def memory_ports(clock: SetClock, **settings: Any) -> Ports:
     """Memory engines for all boxes."""
     streaming = MemoryStreaming()
-    store = StrictStore(MemoryStore(TABLES, clock=clock), TABLES, clock=clock)
-    queue = MemoryQueue(clock)
+    store = MemoryStore(TABLES, clock=clock)
     new_id = Snowflake(clock, 1)
     unused = cast(Any, None)
     return Ports(
         store=store,
         cache=MemoryCache(streaming, clock, counters=None),
-        feeds=MemoryFeeds(),
-        queue=queue,
+        feeds=unused,
+        queue=unused,
         streaming=streaming,
         search=unused,
         media=unused,
         mail=unused,
-        outbox=Outbox(store, queue, new_id),
+        outbox=Outbox(store, unused, new_id),
         settings=Settings(url=URL, **settings),
         clock=clock,
         new_id=new_id,

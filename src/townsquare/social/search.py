@@ -1,0 +1,147 @@
+"""Search: accounts, statuses and hashtags by words, addresses and handles.
+
+Box: social. Source: Mastodon API, /methods/search/
+The index may be behind or know too much; what is shown is read from the rows, through the one gate.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import msgspec
+
+from townsquare.kit.tags import normal_tag
+from townsquare.model.paging import Window
+from townsquare.render.status import StatusView
+from townsquare.social.accounts import find_handle
+from townsquare.social.hydrate import people, statuses
+from townsquare.social.ports import Ports
+from townsquare.social.seeing import may_list
+from townsquare.social.tags import Tag, tag_rows, tags_of
+from townsquare.social.viewer import Viewer
+
+MAX_QUERY = 500  # characters; what is longer is cut
+_STEPS = 5
+_FOLLOWED = 1_000  # found accounts among which those followed are looked for
+_ADDRESS = re.compile(r"/@(?P<name>\w{1,64})(?:/(?P<status>\d{1,19}))?/?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What is searched for. `kind`: accounts, statuses, hashtags, or empty for all."""
+
+    words: str
+    kind: str = ""
+    account_id: int = 0  # statuses of this author only
+    following: bool = False
+    window: Window = Window()
+    offset: int = 0
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found, of each kind as many as the query's limit."""
+
+    accounts: tuple[int, ...] = ()
+    statuses: tuple[StatusView, ...] = ()
+    tags: tuple[Tag, ...] = ()
+
+
+def cleaned(words: str) -> str:
+    """A query without what no index needs: control characters, half characters, too much of it."""
+    return unicodedata.normalize("NFC", _CONTROL.sub(" ", words)).strip()[:MAX_QUERY].strip()
+
+
+async def search(ports: Ports, query: Query, *, viewer: Viewer) -> Found:
+    """All that fits the query and that the viewer may find. Any string may be asked for, none is an error.
+
+    Without a viewer only accounts and hashtags, and only the first page.
+    """
+    words = cleaned(query.words)
+    if not words or (not viewer.account_id and query.offset):
+        return Found()
+    by_address = await _by_address(ports, words, viewer)
+    if by_address is not None:
+        return by_address
+    kinds = (query.kind,) if query.kind else ("accounts", "statuses", "hashtags")
+    limit, offset = query.window.limit, query.offset
+    accounts: Sequence[int] = ()
+    views: Sequence[StatusView] = ()
+    tags: Sequence[Tag] = ()
+    if "accounts" in kinds:
+        accounts = await find_accounts(
+            ports, words, viewer=viewer, limit=limit, offset=offset, following=query.following
+        )
+    if "statuses" in kinds and viewer.account_id and not words.startswith(("#", "@")):
+        views = await _find_statuses(ports, words, query, viewer)
+    if "hashtags" in kinds and not words.startswith("@"):
+        tags = await _find_tags(ports, words, limit=limit, offset=offset)
+    return Found(accounts=tuple(accounts), statuses=tuple(views), tags=tuple(tags))
+
+
+async def _by_address(ports: Ports, words: str, viewer: Viewer) -> Found | None:
+    """The account or status whose page here this is; None where it is no address of a page here."""
+    base = ports.settings.url
+    match = _ADDRESS.fullmatch(words.removeprefix(base)) if words.startswith(base) else None
+    if match is None:
+        return None
+    account = await find_handle(ports, match["name"])
+    if account is None:
+        return Found()
+    if not match["status"]:
+        return Found(accounts=(account.account_id,))
+    status_id = int(match["status"])
+    views = await statuses(ports, [status_id], viewer) if status_id < 1 << 63 else []
+    return Found(statuses=tuple(view for view in views if view.status.author == account.account_id))
+
+
+async def find_accounts(
+    ports: Ports, words: str, *, viewer: Viewer, limit: int, offset: int, following: bool
+) -> list[int]:
+    """Accounts, the one with exactly this handle first, then the best."""
+    words = cleaned(words)
+    exact = await find_handle(ports, words)
+    wanted = offset + limit
+    most = _FOLLOWED if following else wanted + 1
+    found = await ports.search.find("account", words.removeprefix("@"), reader=viewer.account_id, limit=most)
+    ids = list(dict.fromkeys([*([exact.account_id] if exact else []), *found]))
+    if following:
+        ids = [each for each in ids if each in viewer.following]
+    persons = await people(ports, ids[: wanted + limit])
+    standing = [
+        person.account.account_id
+        for person in persons
+        if person is not None and not person.account.deleted and not person.account.suspended
+    ]
+    return standing[offset:wanted]
+
+
+async def _find_statuses(ports: Ports, words: str, query: Query, viewer: Viewer) -> list[StatusView]:
+    """Statuses that the viewer may see, newest first; what the index knows too much of is passed over."""
+    found: list[StatusView] = []
+    window, offset = query.window, query.offset
+    for _ in range(_STEPS):
+        ids = await ports.search.find(
+            "status",
+            words,
+            reader=viewer.account_id,
+            author=query.account_id or None,
+            below=window.below,
+            above=window.above,
+            limit=window.limit,
+            offset=offset,
+        )
+        views = await statuses(ports, ids, viewer, gate=may_list)
+        found += views[: window.limit - len(found)]
+        if len(ids) < window.limit or len(found) >= window.limit:
+            break
+        offset += len(ids)
+    return found
+
+
+async def _find_tags(ports: Ports, words: str, *, limit: int, offset: int) -> list[Tag]:
+    """Hashtags that begin so, the one of exactly this name first if anybody used it."""
+    name = normal_tag(words)
+    if name is None:
+        return []
+    ids = await ports.search.find("tag", name, reader=0, limit=limit, offset=offset)
+    return await tags_of(ports, [row.name for row in await tag_rows(ports, ids)])
