@@ -228,6 +228,8 @@ class Writer:
         self._wal_pages = 0  # the hook counts again, so that a checkpoint that fails is tried again soon
         try:
             self._connection.wal_checkpoint(None, mode)
+        except apsw.BusyError:
+            return  # another process is at it
         except apsw.Error as exc:  # nothing is lost: the log is read as well as the file
             _log.warning("The log could not be copied into the file: %s", exc)
 
