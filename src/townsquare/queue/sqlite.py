@@ -27,7 +27,8 @@ from townsquare.queue.sqlite_consumer import SqliteConsumer
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _POLL_S = (0.002, 0.015)  # pause between two looks at the file: just after news, and in quiet times
-_TEND_S = 0.5  # how often dead processes are looked for
+_TEND_S = 1.0  # how often dead processes are looked for
+_TEND_SOON_S = 0.1  # the same while partitions are changing hands
 _BEAT_S = 2.0
 _FORGET_S = 1.0
 _ANEW_S = 1.0  # pause after an error of the file
@@ -141,8 +142,8 @@ class SqliteQueue:
                 next_beat_s = now_s + min(_BEAT_S, *(c.lease_s / 4 for c in self._consumers))
                 await self.write(partial(who.beat, consumers=[consumer.id for consumer in self._consumers]))
             if tend:
-                next_tend_s = now_s + _TEND_S
-                await self._tend()
+                settled = await self._tend()
+                next_tend_s = now_s + (_TEND_S if settled else _TEND_SOON_S)
             if now_s >= next_forget_s:
                 next_forget_s = now_s + _FORGET_S
                 await self._forget()
@@ -158,8 +159,8 @@ class SqliteQueue:
         shares, due_ms = select(self._reader, sql_text)[0]
         return shares, due_ms
 
-    async def _tend(self) -> None:
-        """Give up the dead, and bring what our consumers hold nearer to their shares."""
+    async def _tend(self) -> bool:
+        """Give up the dead, and bring what our consumers hold nearer to their shares; whether they have them."""
         present = who.present(self._reader)
         dead = self._observer.dead(present, time.monotonic()) - {c.id for c in self._consumers}
         if dead:
@@ -167,8 +168,7 @@ class SqliteQueue:
             await self.write(lambda db: who.leave(db, dead, as_tried=True))
             present = [one for one in present if one.id not in dead]
         held = who.holdings(self._reader)
-        for consumer in list(self._consumers):
-            await consumer.settle(present, held)
+        return all([await consumer.settle(present, held) for consumer in list(self._consumers)])
 
     async def _forget(self) -> None:
         now_ms = self.clock.now_ms()
@@ -176,7 +176,10 @@ class SqliteQueue:
             await self.write(lambda db: sql.forget(db, now_ms))
 
     async def _pause(self, pause_s: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(pause_s):
-                await self._wake.wait()
+        """Wait for `wake`, at most `pause_s`. Runs all day, so without the price of an `asyncio.timeout`."""
+        timer = asyncio.get_running_loop().call_later(pause_s, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
         self._wake.clear()

@@ -108,11 +108,11 @@ class SqliteConsumer:
             if self._end[lane] > self._read_to.get(lane, 0):
                 self._news.set()
 
-    async def settle(self, present: Sequence[who.Presence], held: Mapping[who.Partition, int]) -> None:
-        """Bring what is held nearer to this consumer's share."""
+    async def settle(self, present: Sequence[who.Presence], held: Mapping[who.Partition, int]) -> bool:
+        """Bring what is held nearer to this consumer's share; whether it is just that now."""
         async with self._lock:
             if not self._joined or self._closed:
-                return
+                return True
             should = who.shares(present, self.id)
             mine = {partition for partition, consumer in held.items() if consumer == self.id}
             busy = {(lane, partition) for lane, out in self._out.items() for partition in out.values()}
@@ -121,9 +121,10 @@ class SqliteConsumer:
                 now_mine = await self._home.write(lambda db: who.swap(db, self.id, release, want))
                 if now_mine is None:
                     self._start_anew()
-                    return
+                    return False
                 mine = now_mine
             self._hold(mine & should)
+            return mine == should
 
     def _hold(self, partitions: Iterable[who.Partition]) -> None:
         by_lane = dict[str, set[int]]()
