@@ -66,6 +66,9 @@ class MemoryQueue:
                 self._add(message, due_ms=now_ms, put_ms=now_ms)
         self._tell()
 
+    async def sync(self) -> None:
+        """There is nothing to make durable."""
+
     def consume(self, lanes: Sequence[str], *, lease_s: float = 30.0) -> Consumer:
         self._last_consumer += 1
         for lane in lanes:

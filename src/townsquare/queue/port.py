@@ -23,6 +23,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     message: Message
     tries: int  # 1 at the first time
+    cuts: int = 0  # tries before this one that ended because the consumer died or hung
     token: bytes  # the engine's own
 
 
@@ -72,6 +73,9 @@ class Queue(Protocol):
 
     async def put(self, messages: Sequence[Message]) -> None:
         """Accept the messages. A repeat of an id that still waits or was done shortly before changes nothing."""
+
+    async def sync(self) -> None:
+        """What was accepted before outlives a power cut when this returns. Cost: one sync of the disk."""
 
     def consume(self, lanes: Sequence[str], *, lease_s: float = 30.0) -> Consumer:
         """Start to take part in these lanes; partitions are shared out among all live consumers."""

@@ -6,6 +6,7 @@ stand in the store's outbox until the queue has had time to become durable.
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -63,6 +64,13 @@ class SqliteQueue:
             return
         if await self.write(lambda db: sql.put(db, messages, now_ms)):
             self._wake.set()
+
+    async def sync(self) -> None:
+        # The log alone: what has left it for the file itself was synced when it was moved there.
+        try:
+            await asyncio.to_thread(_sync_file, f"{self._reader.filename}-wal")
+        except OSError as exc:
+            raise Unavailable("The queue cannot be made durable just now") from exc
 
     def consume(self, lanes: Sequence[str], *, lease_s: float = 30.0) -> Consumer:
         consumer = SqliteConsumer(tuple(lanes), lease_s, home=self, place=self._place)
@@ -183,3 +191,11 @@ class SqliteQueue:
         finally:
             timer.cancel()
         self._wake.clear()
+
+
+def _sync_file(path: str) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fdatasync(file)
+    finally:
+        os.close(file)

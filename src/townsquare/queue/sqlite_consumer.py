@@ -184,9 +184,9 @@ class SqliteConsumer:
         return taken.rows
 
     def _delivery(self, lane: str, row: sql.MessageRow) -> Delivery:
-        seq, _, key, message_id, tries, body = row
+        seq, _, key, message_id, tries, cuts, body = row
         message = Message(lane=lane, key=key, id=message_id, body=body)
-        return Delivery(message=message, tries=tries + 1, token=_TOKEN.pack(self.id, seq))
+        return Delivery(message=message, tries=tries + 1, cuts=cuts, token=_TOKEN.pack(self.id, seq))
 
     async def _put_aside(self, delivery: Delivery, job: Callable[[apsw.Connection, int], None]) -> None:
         consumer, seq = _TOKEN.unpack(delivery.token)

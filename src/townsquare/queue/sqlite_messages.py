@@ -21,9 +21,9 @@ CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 0), seq I
 INSERT OR IGNORE INTO state VALUES (0, 0, 0);
 CREATE TABLE IF NOT EXISTS lanes (lane TEXT PRIMARY KEY, last_seq INTEGER, waiting INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS messages (lane TEXT, seq INTEGER, partition INTEGER, key INTEGER, id INTEGER, tries INTEGER,
-  put_ms INTEGER, body BLOB, PRIMARY KEY (lane, seq)) WITHOUT ROWID;
+  cuts INTEGER, put_ms INTEGER, body BLOB, PRIMARY KEY (lane, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS delayed (due_ms INTEGER, seq INTEGER, lane TEXT, key INTEGER, id INTEGER, tries INTEGER,
-  put_ms INTEGER, body BLOB, PRIMARY KEY (due_ms, seq)) WITHOUT ROWID;
+  cuts INTEGER, put_ms INTEGER, body BLOB, PRIMARY KEY (due_ms, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS parked (seq INTEGER PRIMARY KEY, lane TEXT, key INTEGER, id INTEGER, tries INTEGER,
   put_ms INTEGER, body BLOB, reason TEXT, parked_ms INTEGER, UNIQUE (lane, id));
 CREATE TABLE IF NOT EXISTS known (lane TEXT, id INTEGER, PRIMARY KEY (lane, id)) WITHOUT ROWID;
@@ -36,20 +36,20 @@ CREATE TABLE IF NOT EXISTS holdings (lane TEXT, partition INTEGER, consumer INTE
 CREATE TABLE IF NOT EXISTS outs (number INTEGER PRIMARY KEY, consumer INTEGER, lane TEXT, seqs BLOB);
 """
 _ADD_KNOWN = "INSERT INTO known VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING lane, id"
-_ADD_MESSAGE = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_MESSAGE = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_LANE = (
     "INSERT INTO lanes VALUES (?1, ?2, ?3) "
     "ON CONFLICT DO UPDATE SET last_seq = max(last_seq, ?2), waiting = waiting + ?3"
 )
 _LESS_WAITING = "UPDATE lanes SET waiting = waiting - ?2 WHERE lane = ?1"
 _DROP_MESSAGE = "DELETE FROM messages WHERE lane = ? AND seq = ?"
-_READ = "SELECT seq, partition, key, id, tries, body FROM messages WHERE lane = ? AND seq > ?{} ORDER BY seq"
+_READ = "SELECT seq, partition, key, id, tries, cuts, body FROM messages WHERE lane = ? AND seq > ?{} ORDER BY seq"
 _REMEMBER_MS = 600_000  # how long the id of a finished message is known
 _REMEMBER_COUNT = 200_000
 _FORGET_AT_ONCE = 64  # groups of ids forgotten in one job, so that nobody waits long for it
 
-_Row = tuple[str, int, int, int, int, bytes]  # lane, key, id, tries, put_ms, body
-MessageRow = tuple[int, int, int, int, int, bytes]  # seq, partition, key, id, tries, body
+_Row = tuple[str, int, int, int, int, int, bytes]  # lane, key, id, tries, cuts, put_ms, body
+MessageRow = tuple[int, int, int, int, int, int, bytes]  # seq, partition, key, id, tries, cuts, body
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ def put(db: apsw.Connection, messages: Sequence[Message], now_ms: int) -> bool:
     for m in messages:
         if (m.lane, m.id) in new:
             new.remove((m.lane, m.id))
-            fresh.append((m.lane, m.key, m.id, 0, now_ms, m.body))
+            fresh.append((m.lane, m.key, m.id, 0, 0, now_ms, m.body))
     if fresh:
         _append(db, fresh)
         _count(db, fresh)
@@ -87,10 +87,10 @@ def _append(db: apsw.Connection, rows: Sequence[_Row]) -> None:
     """Add rows behind all others. Lanes' counts of waiting messages are the caller's to keep."""
     seq = db.execute("SELECT seq FROM state").get
     cells, last = list[tuple[Any, ...]](), dict[str, int]()
-    for lane, key, message_id, tries, put_ms, body in rows:
+    for lane, key, message_id, tries, cuts, put_ms, body in rows:
         seq += 1
         last[lane] = seq
-        cells.append((lane, seq, partition_of(key), key, message_id, tries, put_ms, body))
+        cells.append((lane, seq, partition_of(key), key, message_id, tries, cuts, put_ms, body))
     db.executemany(_ADD_MESSAGE, cells)
     db.execute("UPDATE state SET seq = ?", (seq,))
     db.executemany(_ADD_LANE, [(lane, seq, 0) for lane, seq in last.items()])
@@ -180,13 +180,13 @@ def retry(db: apsw.Connection, delivery: Delivery, seq: int, *, tries: int, due_
     """Move a message to those that wait for their time."""
     message = delivery.message
     for (put_ms,) in select(db, f"{_DROP_MESSAGE} RETURNING put_ms", (message.lane, seq)):
-        cells = (due_ms, seq, message.lane, message.key, message.id, tries, put_ms, message.body)
-        db.execute("INSERT INTO delayed VALUES (?, ?, ?, ?, ?, ?, ?, ?)", cells)
+        cells = (due_ms, seq, message.lane, message.key, message.id, tries, delivery.cuts, put_ms, message.body)
+        db.execute("INSERT INTO delayed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", cells)
 
 
 def bring_due(db: apsw.Connection, now_ms: int) -> None:
     """Move the delayed messages whose time has come behind the others of their lanes."""
-    columns = "due_ms, seq, lane, key, id, tries, put_ms, body"
+    columns = "due_ms, seq, lane, key, id, tries, cuts, put_ms, body"
     due = select(db, f"DELETE FROM delayed WHERE due_ms <= ? RETURNING {columns}", (now_ms,))
     if due:
         _append(db, [row[2:] for row in sorted(due)])
@@ -204,7 +204,7 @@ def park(db: apsw.Connection, delivery: Delivery, seq: int, *, reason: str, now_
 
 def redrive(db: apsw.Connection, lane: str, message_id: int, now_ms: int) -> bool:
     """Move a parked message back; False where there is none."""
-    columns = "lane, key, id, 0, ?, body"
+    columns = "lane, key, id, 0, 0, ?, body"
     sql = f"DELETE FROM parked WHERE lane = ? AND id = ? RETURNING {columns}"
     rows = select(db, sql, (lane, message_id, now_ms))
     if rows:

@@ -108,7 +108,9 @@ def leave(db: apsw.Connection, consumers: Collection[int], *, as_tried: bool) ->
         if as_tried:
             for lane, seqs in select(db, "SELECT lane, seqs FROM outs WHERE consumer = ?", (consumer,)):
                 tried = [(lane, seq) for seq in array("q", seqs)]
-                db.executemany("UPDATE messages SET tries = tries + 1 WHERE lane = ? AND seq = ?", tried)
+                db.executemany(
+                    "UPDATE messages SET tries = tries + 1, cuts = cuts + 1 WHERE lane = ? AND seq = ?", tried
+                )
         for table, column in (("outs", "consumer"), ("holdings", "consumer"), ("consumers", "id")):
             db.execute(f"DELETE FROM {table} WHERE {column} = ?", (consumer,))
     _tell(db)
