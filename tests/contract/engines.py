@@ -15,6 +15,15 @@ from townsquare.feeds.memory import MemoryFeeds
 from townsquare.feeds.port import Feeds
 from townsquare.feeds.ring_file import RingFile
 from townsquare.kit.clock import Clock
+from townsquare.mail.log import LogMailer
+from townsquare.mail.memory import MemoryMailer
+from townsquare.mail.port import Mailer
+from townsquare.media.disk import DiskMedia
+from townsquare.media.memory import MemoryMedia
+from townsquare.media.port import MediaStore
+from townsquare.search.embedded import EmbeddedSearch
+from townsquare.search.memory import MemorySearch
+from townsquare.search.port import Search
 from townsquare.store.memory import MemoryStore
 from townsquare.store.port import Store, Table
 from townsquare.store.sqlite import SqliteStore
@@ -25,6 +34,9 @@ from townsquare.streaming.port import Streaming
 
 CACHE = ["memory", "memory-shared-counters"]
 FEEDS = ["memory", "ring_file"]
+MAIL = ["memory", "log"]
+MEDIA = ["memory", "disk"]
+SEARCH = ["memory", "embedded"]
 STORES = ["memory", "sqlite", "strict", "chaos"]  # strict: memory, checked; chaos: SQLite, checked and in disorder
 STREAMING = ["memory", "local"]
 
@@ -60,3 +72,18 @@ def open_streaming(engine: str, folder: Path) -> Streaming:
 def open_feeds(engine: str, folder: Path) -> Feeds:
     """Home timelines; those of one folder are the same ones where the engine joins processes."""
     return MemoryFeeds() if engine == "memory" else RingFile.open(folder / "feeds")
+
+
+def open_mail(engine: str, folder: Path) -> Mailer:
+    """A mailer."""
+    return MemoryMailer() if engine == "memory" else LogMailer(folder / "mail")
+
+
+def open_media(engine: str, folder: Path) -> MediaStore:
+    """A media store."""
+    return MemoryMedia() if engine == "memory" else DiskMedia(folder / "media")
+
+
+async def open_search(engine: str, folder: Path, clock: Clock) -> Search:
+    """An index; those of one folder are the same one where the engine joins processes."""
+    return MemorySearch() if engine == "memory" else await EmbeddedSearch.open(folder / "search.db", clock=clock)
