@@ -12,11 +12,13 @@ from townsquare.kit.clock import SetClock
 from townsquare.kit.secrets import hash_secret, new_secret
 from townsquare.kit.snowflake import Snowflake
 from townsquare.model.account import Account, Role, Token, User
+from townsquare.queue.memory import MemoryQueue
 from townsquare.settings import Settings
 from townsquare.social.outbox import Outbox
 from townsquare.social.ports import Ports
 from townsquare.store.memory import MemoryStore
 from townsquare.store.port import Put
+from townsquare.store.strict import StrictStore
 from townsquare.store.tables import (
     ACCOUNT_TOKENS,
     ACCOUNTS,
@@ -106,22 +108,23 @@ def client_of(app: App, *, address: str = "192.0.2.1") -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url=URL)
 
 
-def memory_ports(clock: SetClock, **settings: Any) -> Ports:
+def memory_ports(clock: SetClock, *, chaos: bool = False, **settings: Any) -> Ports:
     """Memory engines for all boxes."""
     streaming = MemoryStreaming()
-    store = MemoryStore(TABLES, clock=clock)
+    store = StrictStore(MemoryStore(TABLES, clock=clock), TABLES, clock=clock, chaos=chaos)
+    queue = MemoryQueue(clock)
     new_id = Snowflake(clock, 1)
     unused = cast(Any, None)
     return Ports(
         store=store,
         cache=MemoryCache(streaming, clock, counters=None),
         feeds=unused,
-        queue=unused,
+        queue=queue,
         streaming=streaming,
         search=unused,
         media=unused,
         mail=unused,
-        outbox=Outbox(store, unused, new_id),
+        outbox=Outbox(store, queue, new_id),
         settings=Settings(url=URL, **settings),
         clock=clock,
         new_id=new_id,
