@@ -23,10 +23,10 @@ from townsquare.model.errors import Unavailable
 from townsquare.store.keys import encode, span
 from townsquare.store.port import Cell, Key, Put, R, Table, Write
 from townsquare.store.rows import TOMBSTONE_KEPT_US, Codec
-from townsquare.store.sqlite_writer import Cells, Transaction, Upsert, Writer
+from townsquare.store.sqlite_turn import Turn
+from townsquare.store.sqlite_writer import BUSY_S, Cells, Transaction, Upsert, Writer
 
 OLDEST_SQLITE = (3, 51, 3)  # those before can corrupt a file in WAL mode
-BUSY_S = 5.0
 SWEEP_ROWS = 500  # a table and transaction
 _KEYS_A_STATEMENT = 64
 
@@ -110,9 +110,10 @@ class SqliteStore:
             self._reader = _connect(str(path))
             self._cursor = self._reader.cursor()  # always read to the end at once, so one is enough
             self._create()
-        except apsw.Error as exc:
+            turn = Turn(path.with_name(path.name + "-turn"))
+        except (apsw.Error, OSError) as exc:
             raise Unavailable(f"{path} cannot be opened: {exc}") from exc
-        self._writer = Writer(partial(_connect, str(path), relaxed=relaxed), self._sweep)
+        self._writer = Writer(partial(_connect, str(path), relaxed=relaxed), turn, self._sweep)
 
     @classmethod
     async def open(

@@ -18,7 +18,9 @@ from typing import Any, Generic, TypeVar
 import apsw
 
 from townsquare.model.errors import Unavailable
+from townsquare.store.sqlite_turn import Turn
 
+BUSY_S = 5.0  # what we wait for other processes
 MOST_IN_GROUP = 1024
 SWITCH_EVERY_S = 0.00005  # see Writer
 UPKEEP_EVERY_S = 30.0
@@ -109,8 +111,11 @@ class Writer:
     may insist after `SWITCH_EVERY_S`. So starting a writer lowers the switch interval of the process.
     """
 
-    def __init__(self, connect: Callable[[], apsw.Connection], upkeep: Callable[[Transaction], object]) -> None:
+    def __init__(
+        self, connect: Callable[[], apsw.Connection], turn: Turn, upkeep: Callable[[Transaction], object]
+    ) -> None:
         """`connect` opens the file; `upkeep` is done in a transaction of its own every `UPKEEP_EVERY_S`."""
+        self._turn = turn
         self._connect = connect
         self._upkeep = upkeep
         self._connection: apsw.Connection | None = None
@@ -150,6 +155,7 @@ class Writer:
                 self._checkpoint()
         if self._connection is not None:
             self._connection.close()
+        self._turn.close()
 
     def _next_group(self) -> tuple[list[_Job[Any]], bool]:
         """All that waits, and whether there is more to come; nothing after `UPKEEP_EVERY_S`."""
@@ -191,6 +197,8 @@ class Writer:
             if self._connection is None:
                 self._connection = self._connect()
                 self._connection.set_wal_hook(self._count_pages)
+            if not self._turn.take(patience_s=BUSY_S):
+                raise apsw.BusyError("another process does not come to the end of its transaction")
             self._connection.execute("BEGIN IMMEDIATE")
             transaction = Transaction(self._connection)
             work(transaction)
@@ -199,6 +207,8 @@ class Writer:
         except Exception as exc:  # noqa: BLE001  # whatever it is, it belongs to those who wait for it
             self._roll_back(exc)
             return exc
+        finally:
+            self._turn.give()
         return None
 
     def _roll_back(self, error: Exception) -> None:

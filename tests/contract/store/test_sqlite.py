@@ -20,6 +20,7 @@ from townsquare.model.errors import Unavailable
 from townsquare.store import sqlite
 from townsquare.store.port import Delete, Put, Table
 from townsquare.store.sqlite import SqliteStore
+from townsquare.store.sqlite_turn import Turn
 from townsquare.store.sqlite_writer import Transaction
 
 
@@ -199,10 +200,13 @@ async def _add(path: str, times: int) -> None:
     await store.close()
 
 
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
 async def _start(path: Path, times: int) -> asyncio.subprocess.Process:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     program = (sys.executable, __file__, str(path), str(times))
-    return await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE, env=environment)
+    return await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE, env=_environment())
 
 
 @pytest.mark.slow
@@ -237,6 +241,31 @@ async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     assert total is not None
     assert len(acknowledged) <= int(total.text) <= len(acknowledged) + 3
     await store.close()
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from townsquare.store.sqlite_turn import Turn
+Turn(Path(sys.argv[1])).take(patience_s=1)
+print("mine", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+async def test_a_process_that_hangs_or_dies_keeps_nobody_waiting_for_ever(tmp_path: Path) -> None:
+    turn = Turn(tmp_path / "turn")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLDER, str(tmp_path / "turn"), stdout=asyncio.subprocess.PIPE, env=_environment()
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    assert not turn.take(patience_s=0.01)
+    process.kill()
+    await process.communicate()
+    assert turn.take(patience_s=5)
+    turn.close()
 
 
 if __name__ == "__main__":
