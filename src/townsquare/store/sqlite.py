@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic
@@ -83,6 +84,13 @@ def _connect(path: str, *, relaxed: bool = False) -> apsw.Connection:
     return connection
 
 
+def _make_private(path: Path) -> None:
+    """Make the file where it is missing, for our eyes only; SQLite gives its log the same rights."""
+    # One that is there is not opened: closing it again would end the locks that SQLite has on it in this process.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
 class _Patience:
     """Waits for another process's transaction: SQLite's own way sleeps up to 100 ms where 1 is enough."""
 
@@ -107,6 +115,7 @@ class SqliteStore:
         self._path, self._clock = path, clock
         self._sides = {table.name: _Side(table) for table in tables}
         try:
+            _make_private(path)
             self._reader = _connect(str(path))
             self._cursor = self._reader.cursor()  # always read to the end at once, so one is enough
             self._create()
@@ -276,6 +285,7 @@ class SqliteStore:
         part = path.with_name(path.name + ".part")
         try:
             part.unlink(missing_ok=True)
+            _make_private(part)
             source, target = (
                 apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY),
                 apsw.Connection(str(part)),

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -181,7 +182,7 @@ class Writer:
         for job in jobs:
             by_loop.setdefault(job.loop, []).append(job)
         for loop, settled in by_loop.items():
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop is closed, so nobody waits any more
                 loop.call_soon_threadsafe(_settle, settled)
 
     def _together(self, jobs: list[_Job[Any]]) -> BaseException | None:
@@ -223,7 +224,8 @@ class Writer:
         if isinstance(error, _DOWN) and not isinstance(error, apsw.BusyError | apsw.FullError):
             # The file may have been replaced, or its pages no longer be read: begin afresh with the next work.
             self._connection = None
-            connection.close(True)
+            with suppress(apsw.Error):
+                connection.close(True)
 
     def _count_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._wal_pages = pages
@@ -250,7 +252,7 @@ def _settle(jobs: list[_Job[Any]]) -> None:
             continue
         if job.error is None:
             job.future.set_result(job.result)
-        elif isinstance(job.error, apsw.Error):
+        elif isinstance(job.error, apsw.Error | OSError):
             error = Unavailable("The store cannot be written just now")
             error.__cause__ = job.error
             job.future.set_exception(error)

@@ -72,6 +72,13 @@ async def test_what_was_accepted_before_the_end_is_kept(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_only_the_server_may_read_its_files(store: SqliteStore) -> None:
+    await store.write([Put(BOOKS, Entry("b", 1))])
+    files = list(store._path.parent.iterdir())
+    assert {file.name for file in files} >= {"store.db", "store.db-wal", "store.db-shm", "store.db-turn"}
+    assert [file.name for file in files if file.stat().st_mode & 0o077] == []
+
+
 async def test_an_old_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "OLDEST_SQLITE", (99, 0, 0))
     with pytest.raises(RuntimeError, match="newer is needed"):
@@ -136,6 +143,7 @@ async def test_a_copy_is_what_was_there_at_one_moment(store: SqliteStore, tmp_pa
         tasks.create_task(write_on())
         tasks.create_task(store.backup(tmp_path / "copy.db"))
     copy = await SqliteStore.open(tmp_path / "copy.db", TABLES, clock=SetClock())
+    assert (tmp_path / "copy.db").stat().st_mode & 0o077 == 0
     copied = await count(copy)
     assert 1000 <= copied <= 1200
     assert copied % 2 == 0
