@@ -9,6 +9,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from townsquare.model.errors import Unavailable
 from townsquare.model.tasks import decode_task
 from townsquare.queue.port import Message
@@ -21,6 +23,7 @@ from townsquare.workers.errors import reason_of
 
 _LOG = logging.getLogger(__name__)
 _LEASE = "scheduler"
+_UNREADABLE_LANE = "cleanup"
 _LEASE_MS = 10_000
 _RENEW_S = 3.0
 _TICK_S = 0.5
@@ -60,13 +63,17 @@ async def bring_timers(ports: Ports) -> None:
 async def _queue_timers(ports: Ports, rows: Sequence[TimerRow]) -> None:
     if not rows:
         return
-    messages = []
-    for row in rows:
-        task = decode_task(row.task)
-        messages.append(Message(lane=task.lane, key=task.key(), id=row.timer_id, body=row.task))
-    await ports.queue.put(messages)
+    await ports.queue.put([_message(row) for row in rows])
     await ports.queue.sync()  # before the rows go, or a power cut would lose them
     await ports.store.write([Delete(TIMERS, TIMERS.key(row)) for row in rows])
+
+
+def _message(row: TimerRow) -> Message:
+    try:
+        task = decode_task(row.task)
+    except msgspec.DecodeError:  # the runner will park it, for the operator to see
+        return Message(lane=_UNREADABLE_LANE, key=row.timer_id, id=row.timer_id, body=row.task)
+    return Message(lane=task.lane, key=task.key(), id=row.timer_id, body=row.task)
 
 
 async def relay_outbox(ports: Ports) -> None:
