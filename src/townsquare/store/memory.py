@@ -4,7 +4,8 @@ Box: store.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from townsquare.kit.clock import Clock
@@ -37,8 +38,9 @@ class _Rows:
             return
         self.by_key[key] = _Kept(value, ts)
 
-    def between(self, low: bytes, high: bytes) -> list[bytes]:
-        return self.order[bisect_left(self.order, low) : bisect_left(self.order, high)]
+    def between(self, low: bytes, high: bytes, *, down: bool = False) -> Iterator[bytes]:
+        places = range(bisect_left(self.order, low), bisect_left(self.order, high))
+        return (self.order[place] for place in (reversed(places) if down else places))
 
     def forget(self, gone: set[bytes]) -> None:
         for key in gone:
@@ -88,9 +90,8 @@ class MemoryStore:
 
     def _range(self, table: Table[R], low: bytes, high: bytes, *, limit: int, reverse: bool) -> list[R]:
         codec: Codec[R] = self._codecs[table.name]
-        found = self._rows[table.name].between(low, high)
         rows: list[R] = []
-        for key in reversed(found) if table.newest_first != reverse else found:
+        for key in self._rows[table.name].between(low, high, down=table.newest_first != reverse):
             if (row := self._one(codec, key)) is not None:
                 rows.append(row)
                 if len(rows) == limit:
@@ -141,7 +142,7 @@ class MemoryStore:
         codec: Codec[R] = self._codecs[table.name]
         order = self._rows[table.name].order
         found: list[R] = []
-        for key in order[bisect_right(order, after) :]:
+        for key in islice(order, bisect_right(order, after), None):
             if (row := self._one(codec, key)) is not None:
                 found.append(row)
                 if len(found) == limit:
