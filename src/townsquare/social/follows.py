@@ -100,8 +100,8 @@ async def authorize(ports: Ports, *, actor: Account, follower_id: int) -> None:
     Raises: NotFound where nobody asked.
     """
     row = await _request(ports, follower_id, actor.account_id)
-    # The time of the follow is now, so that its notice is a new one.
-    await _write(ports, msgspec.structs.replace(row, state=ON, since_id=ports.new_id()))
+    # `since_id` stays: by it the notice of the request is found, which becomes the notice of the follow.
+    await _write(ports, msgspec.structs.replace(row, state=ON))
 
 
 async def reject(ports: Ports, *, actor: Account, follower_id: int) -> None:

@@ -1,0 +1,246 @@
+"""The graph lane: brings followers, counts, requests, notices and home timelines into line with follows and blocks.
+
+Box: workers. All of it works from the rows as they are when the task runs, so repeats and reorders end the same way.
+Tasks of one target come one after another: its buckets of followers have one writer.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from townsquare.feeds.port import Reason
+from townsquare.kit.snowflake import ms_of
+from townsquare.model.paging import Window
+from townsquare.model.tasks import AnyTask, ApplyBlock, ApplyFollow, ExpireMute, IndexAccount, Notify
+from townsquare.social.follows import request_row, severed
+from townsquare.social.hydrate import drop_accounts
+from townsquare.social.ports import Ports
+from townsquare.social.viewer import drop_viewers, viewer_of
+from townsquare.store.accounts import settle_stats
+from townsquare.store.author_log import log_page
+from townsquare.store.follows import BUCKET_ROWS, OFF, ON, REQUESTED, all_following, follow_rows
+from townsquare.store.port import Put, Write
+from townsquare.store.tables import (
+    ACCOUNT_STATS,
+    FOLLOWER_COUNTS,
+    FOLLOWER_DIRECTORY,
+    FOLLOWERS,
+    FOLLOWING_COUNTS,
+    RELATIONS,
+    FollowerCountRow,
+    FollowerDirectoryRow,
+    FollowerRow,
+    FollowingCountRow,
+    FollowingRow,
+    LogRow,
+    RelationRow,
+)
+from townsquare.workers.jobs import Job
+
+_MERGED = 40  # statuses of a new followee
+_TASKS_AT_ONCE = 15  # in one event of the outbox
+
+
+async def apply_follows(tasks: Sequence[ApplyFollow], ports: Ports) -> None:
+    """Bring all that follows from these `following` rows into line with them: one reading and one write for each bucket
+    of followers. Safe to run twice."""
+    pairs = list(dict.fromkeys((task.follower, task.target) for task in tasks))
+    found = await follow_rows(ports.store, pairs)
+    rows = await _sever_blocked(ports, [row for row in found if row is not None])
+    buckets: dict[tuple[int, int], list[FollowingRow]] = {}
+    for row in rows:
+        buckets.setdefault((row.target, row.bucket), []).append(row)
+    joined: list[FollowingRow] = []
+    for (target, bucket), group in buckets.items():
+        joined += await _apply_bucket(ports, target, bucket, group)
+    await _settle(ports, rows)
+    for row in joined:
+        await _merge_home(ports, row)
+
+
+async def _sever_blocked(ports: Ports, rows: Sequence[FollowingRow]) -> list[FollowingRow]:
+    """The rows, those ended of which one side blocks the other: the follow and the block may have met."""
+    keys = [
+        key for row in rows for key in ((row.target, "block", row.account_id), (row.account_id, "block", row.target))
+    ]
+    blocks = await ports.store.get_many(RELATIONS, keys)
+    settled = []
+    for row, theirs, mine in zip(rows, blocks[::2], blocks[1::2], strict=True):
+        at_ids = [block.at_id for block in (theirs, mine) if block is not None and block.on]
+        if at_ids and row.state != OFF:
+            # As of the block: a follow made after the block was lifted stays.
+            await ports.store.write(severed(row), at=ms_of(min(at_ids)) * 1000 + 999)
+            settled.append(msgspec.structs.replace(row, state=OFF))
+        else:
+            settled.append(row)
+    return settled
+
+
+async def _apply_bucket(ports: Ports, target: int, bucket: int, rows: Sequence[FollowingRow]) -> list[FollowingRow]:
+    """Write one bucket's followers with its count in one step; the rows whose follow is new."""
+    store = ports.store
+    old = await store.get_many(FOLLOWERS, [(target, bucket, row.account_id) for row in rows])
+    count = await store.get(FOLLOWER_COUNTS, (target, bucket))
+    n = count.n if count else 0
+    writes: list[Write] = []
+    tasks: list[AnyTask] = []
+    joined = []
+    for row, was in zip(rows, old, strict=True):
+        new = _follower(row)
+        if row.state == ON and not (was and was.on and was.since_id == row.since_id):
+            joined.append(row)
+        if new != was and (was is not None or new.on):
+            writes.append(Put(FOLLOWERS, new))
+            n += new.counted - (was.counted if was is not None else False)
+        tasks += _notices(row, was)
+    if writes:
+        writes.append(Put(FOLLOWER_COUNTS, FollowerCountRow(account_id=target, bucket=bucket, n=n)))
+    writes += await _asked(ports, rows)
+    if n >= BUCKET_ROWS:
+        writes += await _next_bucket(ports, target, bucket)
+    await _commit(ports, writes, tasks)
+    return joined
+
+
+async def _commit(ports: Ports, writes: list[Write], tasks: list[AnyTask]) -> None:
+    for start in range(0, len(tasks), _TASKS_AT_ONCE):
+        await ports.outbox.commit(tasks=tasks[start : start + _TASKS_AT_ONCE])
+    if writes:
+        await ports.store.write(writes)
+
+
+def _follower(row: FollowingRow) -> FollowerRow:
+    """The other side of a follow."""
+    on = row.state == ON
+    return FollowerRow(
+        account_id=row.target,
+        bucket=row.bucket,
+        follower=row.account_id,
+        on=on,
+        since_id=row.since_id,
+        reblogs=row.reblogs,
+        notify=row.notify,
+        languages=row.languages,
+        counted=on,
+    )
+
+
+def _notices(row: FollowingRow, was: FollowerRow | None) -> list[AnyTask]:
+    """What the target is to be told, or no longer; the notices are made from the same row, so none is doubled."""
+    kinds = {ON: ("follow", "follow_request"), REQUESTED: ("follow_request",), OFF: ("follow", "follow_request")}
+    tasks: list[AnyTask] = [
+        Notify(recipient=row.target, actor=row.account_id, kind=kind, status_id=0, at_ms=ms_of(row.since_id))
+        for kind in kinds[row.state]
+    ]
+    if was is not None and was.since_id != row.since_id:
+        # An earlier follow's notice goes.
+        at_ms = ms_of(was.since_id)
+        tasks.append(Notify(recipient=row.target, actor=row.account_id, kind="follow", status_id=0, at_ms=at_ms))
+    return tasks
+
+
+async def _asked(ports: Ports, rows: Sequence[FollowingRow]) -> list[Write]:
+    """The target's lists of those who ask and of those who want a notice of each status, where they are not right."""
+    wanted = [
+        relation
+        for row in rows
+        for relation in (
+            request_row(row),
+            RelationRow(
+                account_id=row.target,
+                kind="notify",
+                other=row.account_id,
+                on=row.state == ON and row.notify,
+                at_id=row.since_id,
+            ),
+        )
+    ]
+    keys = [(each.account_id, each.kind, each.other) for each in wanted]
+    found = await ports.store.get_many(RELATIONS, keys)
+    return [
+        Put(RELATIONS, new) for new, old in zip(wanted, found, strict=True) if new.on != (old is not None and old.on)
+    ]
+
+
+async def _next_bucket(ports: Ports, target: int, bucket: int) -> list[Write]:
+    directory = await ports.store.get(FOLLOWER_DIRECTORY, (target,))
+    if (directory.open_bucket if directory else 0) > bucket:
+        return []
+    return [Put(FOLLOWER_DIRECTORY, FollowerDirectoryRow(account_id=target, open_bucket=bucket + 1))]
+
+
+async def _settle(ports: Ports, rows: Sequence[FollowingRow]) -> None:
+    """Totals of all who are named, then their kept copies."""
+    followers = list(dict.fromkeys(row.account_id for row in rows))
+    targets = list(dict.fromkeys(row.target for row in rows))
+    for follower in followers:
+        await _count_following(ports, follower)
+    before = await ports.store.get_many(ACCOUNT_STATS, [(target,) for target in targets])
+    for target, was in zip(targets, before, strict=True):
+        stats = await settle_stats(ports.store, target, ports.clock)
+        # The index ranks by followers; a new order of magnitude is worth a new entry.
+        if stats.followers.bit_length() != (was.followers if was else 0).bit_length():
+            await ports.outbox.commit(tasks=[IndexAccount(account_id=target)])
+    for follower in followers:
+        await settle_stats(ports.store, follower, ports.clock)
+    await drop_accounts(ports, [*followers, *targets])
+    await drop_viewers(ports, followers)
+
+
+async def _count_following(ports: Ports, follower: int) -> None:
+    """Set how many an account follows by a recount of its one partition.
+
+    Tasks of one follower run side by side (they are ordered by target), so the row's time is that of the reading.
+    """
+    now_ms = ports.clock.now_ms()
+    n = sum(row.state == ON for row in await all_following(ports.store, follower))
+    await ports.store.write([Put(FOLLOWING_COUNTS, FollowingCountRow(account_id=follower, n=n))], at=now_ms * 1000)
+
+
+async def _merge_home(ports: Ports, row: FollowingRow) -> None:
+    """Put the newest statuses of somebody who is followed now into the follower's home timeline."""
+    if not await ports.feeds.has(row.account_id):
+        return
+    viewer = await viewer_of(ports, row.account_id)
+
+    def keep(entry: LogRow) -> bool:
+        reaches = entry.visibility != "direct" and (row.reblogs or not entry.boost_of)
+        to_known = not entry.reply_to or entry.reply_to_author in {entry.author, row.account_id} | viewer.following
+        return reaches and to_known
+
+    newest, _ = await log_page(ports.store, row.target, Window(limit=_MERGED), keep)
+    await ports.feeds.merge(row.account_id, [entry.status_id for entry in newest], Reason.FOLLOW)
+
+
+async def apply_block(task: ApplyBlock, ports: Ports) -> None:
+    """Bring a block's other side and the follows between the two into line with it; forget both viewers."""
+    me, target = task.account_id, task.target
+    block, back = await ports.store.get_many(RELATIONS, [(me, "block", target), (target, "blocked_by", me)])
+    on = block is not None and block.on
+    if block is not None and on != (back is not None and back.on):
+        side = RelationRow(account_id=target, kind="blocked_by", other=me, on=on, at_id=block.at_id)
+        await ports.store.write([Put(RELATIONS, side)])
+    await drop_viewers(ports, [me, target])
+    if on:
+        pairs = [(me, target), (target, me)]
+        rows = await follow_rows(ports.store, pairs)
+        left: list[AnyTask] = [
+            ApplyFollow(follower=row.account_id, target=row.target) for row in rows if row and row.state != OFF
+        ]
+        await ports.outbox.commit(tasks=left)
+
+
+async def expire_mute(task: ExpireMute, ports: Ports) -> None:
+    """End a mute whose time is over; one that was made anew since stays."""
+    row = await ports.store.get(RELATIONS, (task.account_id, "mute", task.target))
+    if row is not None and row.on and 0 < row.expires_ms <= ports.clock.now_ms():
+        over = msgspec.structs.replace(row, on=False)
+        await ports.store.write([Put(RELATIONS, over)], at=row.expires_ms * 1000)
+    await drop_viewers(ports, [task.account_id])
+
+
+JOBS = {
+    ApplyFollow: Job(apply_follows, lane="graph", batch=True),
+    ApplyBlock: Job(apply_block, lane="graph"),
+    ExpireMute: Job(expire_mute, lane="graph"),
+}
