@@ -19,7 +19,7 @@ SHARDS = 16
 TICK_MS = 10_000
 RELAY_AGE_MS = 3_000  # what is younger is still in the hands of the process that wrote it
 _SETTLED_MS = 60_000  # ticks older than this get no new rows
-_RETRY_S = 1.0
+_MARK_S = 1.0  # less than the relay's patience
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,10 @@ class Outbox:
     def __init__(self, store: Store, queue: Queue, new_id: Callable[[], int]) -> None:
         self._store, self._queue, self._new_id = store, queue, new_id
         self._waiting: list[OutboxRow] = []
+        self._given: list[OutboxRow] = []  # in the queue, but not marked as sent
         self._wake = asyncio.Event()
-        self._sender: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()  # so that a flush ends after those begun before it
+        self._running: list[asyncio.Task[None]] = []
 
     async def commit(self, *steps: Sequence[Write], tasks: Sequence[AnyTask] = (), at: int | None = None) -> None:
         """Do the steps (see `Store.write`: the last one is the commit point), with the tasks durable before it.
@@ -56,23 +58,31 @@ class Outbox:
 
     async def start(self) -> None:
         """Begin to send."""
-        self._sender = asyncio.create_task(self._send_for_ever(), name="outbox")
+        self._running = [
+            asyncio.create_task(self._send_for_ever(), name="outbox"),
+            asyncio.create_task(self._mark_for_ever(), name="outbox marks"),
+        ]
 
     async def close(self) -> None:
         """Send what waits, then stop."""
-        if self._sender is not None:
-            self._sender.cancel()
-            await asyncio.gather(self._sender, return_exceptions=True)
-            self._sender = None
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        self._running = []
         await self.flush()
+        await self._mark()
 
     async def flush(self) -> None:
         """Give the queue all that waits now. What the queue cannot take stays for the relay."""
-        rows, self._waiting = self._waiting, []
-        try:
-            await send(self._store, self._queue, rows)
-        except Unavailable:
-            log.warning("the queue cannot take %d events now; the relay will bring them", len(rows))
+        async with self._lock:
+            rows, self._waiting = self._waiting, []
+            if not rows:
+                return
+            try:
+                await self._queue.put(_messages(rows))
+                self._given += rows
+            except Unavailable:
+                log.warning("the queue cannot take %d events now; the relay will bring them", len(rows))
 
     async def _send_for_ever(self) -> None:
         while True:
@@ -80,26 +90,50 @@ class Outbox:
             self._wake.clear()
             await self.flush()
 
+    async def _mark_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_MARK_S)
+            await self._mark()
 
-async def send(store: Store, queue: Queue, rows: Sequence[OutboxRow]) -> None:
-    """Put the rows' tasks into the queue, then mark the rows.
+    async def _mark(self) -> None:
+        """Mark what the queue holds; a second's worth at a time, as the mark is of use only to the relay."""
+        rows, self._given = self._given, []
+        try:
+            await _mark_sent(self._store, self._queue, rows)
+        except Unavailable:
+            log.warning("%d events cannot be marked as sent; the relay will bring them again", len(rows))
 
-    Raises: Unavailable; then a repeat is safe.
-    """
-    if not rows:
-        return
+
+def _messages(rows: Sequence[OutboxRow]) -> list[Message]:
     messages = []
     for row in rows:
         for n, body in enumerate(row.tasks):
             task = decode_task(body)
             messages.append(Message(lane=task.lane, key=task.key(), id=(row.event_id << 4) | n, body=body))
-    await queue.put(messages)
+    return messages
+
+
+async def _mark_sent(store: Store, queue: Queue, rows: Sequence[OutboxRow]) -> None:
+    """Let the relay leave these rows alone; not before the queue has them for good, or a power cut would lose them."""
+    if not rows:
+        return
+    await queue.sync()
     await store.write(
         [
             Put(OUTBOX, OutboxRow(shard=row.shard, tick=row.tick, event_id=row.event_id, tasks=(), sent=True))
             for row in rows
         ]
     )
+
+
+async def send(store: Store, queue: Queue, rows: Sequence[OutboxRow]) -> None:
+    """Put the rows' tasks into the queue, then mark the rows.
+
+    Raises: Unavailable; then a repeat is safe.
+    """
+    if rows:
+        await queue.put(_messages(rows))
+        await _mark_sent(store, queue, rows)
 
 
 async def relay(store: Store, queue: Queue, clock: Clock) -> int:
