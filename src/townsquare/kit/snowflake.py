@@ -3,6 +3,7 @@
 Box: kit. Source: design of Mastodon's ids (ms << 16), so that clients which compare them work.
 """
 
+import calendar
 import time
 
 from townsquare.kit.clock import Clock
@@ -67,3 +68,8 @@ def month_at(ms: int) -> int:
 def day_of(snowflake: int) -> int:
     """Days since 1970 of an id."""
     return (snowflake >> 16) // 86_400_000
+
+
+def first_id_of_month(month: int) -> int:
+    """The lowest id of a month as `month_of` numbers it."""
+    return calendar.timegm((month // 12, month % 12 + 1, 1, 0, 0, 0)) * 1000 << 16

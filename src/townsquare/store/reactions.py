@@ -81,7 +81,10 @@ async def marks_page(store: Store, account_id: int, kind: str, window: Window, n
 
     Cost: one read a year that is looked at, and one to find that there are none before the first.
     """
-    newest, oldest = year_of(window.below or now_id), year_of(window.above or 0) if window.above else _FIRST_YEAR
+    newest, oldest = (
+        year_of(min(window.below or now_id, now_id)),
+        year_of(min(window.above, now_id)) if window.above else _FIRST_YEAR,
+    )
     years = range(max(oldest, _FIRST_YEAR), newest + 1)
     found: list[MarkRow] = []
     for year in years if window.forward else reversed(years):
