@@ -8,9 +8,11 @@ import httpx
 import pytest
 
 from townsquare.cache.memory import MemoryCache
+from townsquare.feeds.memory import MemoryFeeds
 from townsquare.kit.clock import SetClock
 from townsquare.kit.secrets import hash_secret, new_secret
 from townsquare.kit.snowflake import Snowflake
+from townsquare.mail.memory import MemoryMailer
 from townsquare.model.account import Account, Role, Token, User
 from townsquare.queue.memory import MemoryQueue
 from townsquare.settings import Settings
@@ -118,12 +120,12 @@ def memory_ports(clock: SetClock, *, chaos: bool = False, **settings: Any) -> Po
     return Ports(
         store=store,
         cache=MemoryCache(streaming, clock, counters=None),
-        feeds=unused,
+        feeds=MemoryFeeds(),
         queue=queue,
         streaming=streaming,
         search=unused,
         media=unused,
-        mail=unused,
+        mail=MemoryMailer(),
         outbox=Outbox(store, queue, new_id),
         settings=Settings(url=URL, **settings),
         clock=clock,

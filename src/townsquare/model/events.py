@@ -30,7 +30,30 @@ class ConversationEvent(Event, frozen=True):
     conversation_id: int
 
 
-AnyEvent = NotificationEvent | ConversationEvent
+class StatusEvent(Event, frozen=True):
+    """A status is new, was edited or is gone. Each process finds those of its streams that it may be for; whether they
+    may see it is decided there, by the rows. Published once a change, by the fan-out, after its caches were dropped."""
+
+    topic: ClassVar[str] = "statuses"
+    change: str  # the API's events: update, status.update, delete
+    status_id: int
+    author: int
+    visibility: str
+    tags: tuple[str, ...] = ()  # lower case
+    mentions: tuple[int, ...] = ()  # local accounts
+    media: bool = False
+    reply_to_author: int = 0
+    boost_of: int = 0
+
+
+class ViewersEvent(Event, frozen=True):
+    """These accounts follow, block or mute others than before."""
+
+    topic: ClassVar[str] = "viewers"
+    account_ids: tuple[int, ...]
+
+
+AnyEvent = NotificationEvent | ConversationEvent | StatusEvent | ViewersEvent
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)

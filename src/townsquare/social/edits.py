@@ -94,19 +94,40 @@ async def edit(ports: Ports, *, author: Account, user: User, status_id: int, cha
     await _tell(ports, new)
 
 
-async def history(ports: Ports, status_id: int, viewer: Viewer) -> tuple[Status, list[EditRow], dict[int, Media]]:
-    """The status, its versions with the present one, oldest first, and all their media.
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A status and its media as they were from a time on."""
+
+    status: Status
+    media: list[Media]
+    at_ms: int
+
+
+async def history(ports: Ports, status_id: int, viewer: Viewer) -> list[Version]:
+    """The versions of a status, the present one last.
 
     Raises: NotFound.
     """
     view = await visible(ports, status_id, viewer)
     status = (view.reblog or view).status
     rows = await ports.store.range(STATUS_EDITS, (status.status_id,), limit=MAX_EDITS)
+    rows = [row for row in rows if row.version < status.version]
     media = {each for row in rows for each in row.media} | set(status.media)
     found = await ports.store.get_many(MEDIA, [(each,) for each in media]) if media else []
     by_id = {row.media_id: row for row in found if row is not None}
-    present = _version(status, [by_id[each] for each in status.media if each in by_id])
-    return status, [*(row for row in rows if row.version < status.version), present], by_id
+    rows.append(_version(status, [by_id[each] for each in status.media if each in by_id]))
+    return [_as_it_was(status, row, by_id) for row in rows]
+
+
+def _as_it_was(status: Status, row: EditRow, media: dict[int, Media]) -> Version:
+    then = msgspec.structs.replace(
+        status, text=row.text, spoiler_text=row.spoiler_text, sensitive=row.sensitive, media=row.media, poll=row.poll
+    )
+    shown = [
+        msgspec.structs.replace(media[each], description=said)
+        for each, said in zip(row.media, row.descriptions, strict=False)
+        if each in media
+    ]
+    return Version(status=then, media=shown, at_ms=row.at_ms)
 
 
 def _version(status: Status, media: list[Media]) -> EditRow:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import msgspec
 
 from townsquare.cache.port import Kind
+from townsquare.model.events import ViewersEvent, encode_event
 from townsquare.social.ports import Ports
 from townsquare.store.tables import FOLLOWING, RELATIONS
 
+_IDS_A_MESSAGE = 1_000
 _MOST = 10_000  # rows of each kind; the follow limit is below it
 
 
@@ -54,8 +56,11 @@ async def viewer_of(ports: Ports, account_id: int) -> Viewer:
 
 
 async def drop_viewers(ports: Ports, account_ids: Sequence[int]) -> None:
-    """Make these viewers anew at their next look, on every process."""
+    """Make these viewers anew at their next look, on every process; open streams follow."""
     await ports.cache.drop(VIEWER, account_ids)
+    for start in range(0, len(account_ids), _IDS_A_MESSAGE):
+        event = ViewersEvent(tuple(account_ids[start : start + _IDS_A_MESSAGE]))
+        ports.streaming.publish(ViewersEvent.topic, encode_event(event))
 
 
 async def _load(ports: Ports, account_id: int) -> Viewer:

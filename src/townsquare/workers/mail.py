@@ -13,6 +13,7 @@ from townsquare.social.ports import Ports
 from townsquare.social.users import find_by_email
 from townsquare.store.port import Delete
 from townsquare.store.tables import SECRETS, USERS, SecretRow
+from townsquare.workers.jobs import Job, Jobs
 
 TAKEN = "taken"
 _SENT = "sent"  # kind of the row that says that a message was handed over
@@ -66,3 +67,6 @@ async def _message(kind: str, user: User, ports: Ports) -> Mail:
         subject, words = f"Confirm your e-mail address for {title}", "Open this link to confirm your address:"
     text = f"{words}\n\n{link}\n\nIf this was not you, you can ignore this mail.\n"
     return Mail(to=user.email, subject=subject, text=text)
+
+
+JOBS: Jobs = {SendMail: Job(send_mail, lane=SendMail.lane, tries=8)}

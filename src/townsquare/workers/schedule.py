@@ -14,7 +14,7 @@ import msgspec
 from townsquare.model.errors import Unavailable
 from townsquare.model.tasks import decode_task
 from townsquare.queue.port import Message
-from townsquare.social import outbox
+from townsquare.social import outbox, server_stats
 from townsquare.social.ports import Ports
 from townsquare.social.timers import SHARDS
 from townsquare.store.port import Delete, Put
@@ -81,9 +81,15 @@ async def relay_outbox(ports: Ports) -> None:
     await outbox.relay(ports.store, ports.queue, ports.clock)
 
 
+async def recount_server(ports: Ports) -> None:
+    """Count the server's people and statuses for its own pages."""
+    await server_stats.recount(ports)
+
+
 PERIODIC: tuple[Periodic, ...] = (
     Periodic(name="timers", every_s=1.0, handler=bring_timers),
     Periodic(name="outbox", every_s=2.0, handler=relay_outbox),
+    Periodic(name="server_stats", every_s=600.0, handler=recount_server),
 )
 
 
