@@ -1,4 +1,204 @@
 """The one module that knows every engine: settings to ports to a role.
 
-Box: boot.
+Box: boot. ENGINES lists, per box, the schemes of its URL. A process opens its ports once, and closes them in reverse.
 """
+
+import fcntl
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+from townsquare.cache.memory import MemoryCache
+from townsquare.feeds.memory import MemoryFeeds
+from townsquare.feeds.ring_file import RingFile
+from townsquare.kit.clock import Clock, SystemClock
+from townsquare.kit.snowflake import WORKERS, Snowflake
+from townsquare.mail.log import LogMailer
+from townsquare.mail.memory import MemoryMailer
+from townsquare.media.disk import DiskMedia
+from townsquare.media.memory import MemoryMedia
+from townsquare.queue.memory import MemoryQueue
+from townsquare.queue.sqlite import SqliteQueue
+from townsquare.search.embedded import EmbeddedSearch
+from townsquare.search.memory import MemorySearch
+from townsquare.settings import Settings
+from townsquare.social.outbox import Outbox
+from townsquare.social.ports import Ports
+from townsquare.store.memory import MemoryStore
+from townsquare.store.sqlite import SqliteStore
+from townsquare.store.tables import TABLES
+from townsquare.streaming.local import LocalStreaming
+from townsquare.streaming.memory import MemoryStreaming
+from townsquare.streaming.port import Streaming
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What an engine may need to open."""
+
+    settings: Settings
+    clock: Clock
+    path: Path
+    streaming: Streaming | None = None
+
+
+Open = Callable[[_Plan], Awaitable[Any]]
+
+
+async def _memory_store(plan: _Plan) -> MemoryStore:
+    return MemoryStore(TABLES, clock=plan.clock)
+
+
+async def _sqlite_store(plan: _Plan) -> SqliteStore:
+    return await SqliteStore.open(plan.path, TABLES, clock=plan.clock, relaxed=plan.settings.relaxed_sync)
+
+
+async def _memory_queue(plan: _Plan) -> MemoryQueue:
+    return MemoryQueue(plan.clock)
+
+
+async def _sqlite_queue(plan: _Plan) -> SqliteQueue:
+    return await SqliteQueue.open(plan.path, clock=plan.clock)
+
+
+async def _memory_cache(plan: _Plan) -> MemoryCache:
+    assert plan.streaming is not None
+    shared = not plan.settings.streaming.startswith("memory:")
+    return MemoryCache(plan.streaming, plan.clock, counters=Path(plan.settings.data) / "counters" if shared else None)
+
+
+async def _memory_feeds(plan: _Plan) -> MemoryFeeds:
+    return MemoryFeeds()
+
+
+async def _ring_file(plan: _Plan) -> RingFile:
+    return await RingFile.open(plan.path)
+
+
+async def _memory_streaming(plan: _Plan) -> MemoryStreaming:
+    return MemoryStreaming()
+
+
+async def _local_streaming(plan: _Plan) -> LocalStreaming:
+    return LocalStreaming(plan.path)
+
+
+async def _memory_search(plan: _Plan) -> MemorySearch:
+    return MemorySearch()
+
+
+async def _embedded_search(plan: _Plan) -> EmbeddedSearch:
+    return await EmbeddedSearch.open(plan.path, clock=plan.clock)
+
+
+async def _memory_media(plan: _Plan) -> MemoryMedia:
+    return MemoryMedia()
+
+
+async def _disk_media(plan: _Plan) -> DiskMedia:
+    return DiskMedia(plan.path)
+
+
+async def _memory_mail(plan: _Plan) -> MemoryMailer:
+    return MemoryMailer()
+
+
+async def _log_mail(plan: _Plan) -> LogMailer:
+    return LogMailer(plan.path)
+
+
+ENGINES: dict[str, dict[str, Open]] = {
+    "store": {"sqlite": _sqlite_store, "memory": _memory_store},
+    "queue": {"sqlite": _sqlite_queue, "memory": _memory_queue},
+    "cache": {"memory": _memory_cache},
+    "feeds": {"file": _ring_file, "memory": _memory_feeds},
+    "streaming": {"local": _local_streaming, "memory": _memory_streaming},
+    "search": {"embedded": _embedded_search, "memory": _memory_search},
+    "media": {"file": _disk_media, "memory": _memory_media},
+    "mail": {"log": _log_mail, "memory": _memory_mail},
+}
+
+
+def check_engines(settings: Settings, *, processes: int = 1) -> None:
+    """Refuse settings that cannot work.
+
+    Raises: ValueError with a sentence that says what to set.
+    """
+    for box, engines in ENGINES.items():
+        scheme = getattr(settings, box).split(":", 1)[0]
+        if scheme not in engines:
+            known = ", ".join(f"{name}:" for name in engines)
+            raise ValueError(f"The setting {box} must begin with one of {known} and not with {scheme!r}.")
+        if processes > 1 and scheme == "memory" and box != "cache":
+            raise ValueError(f"{box} = memory: lives in one process only; set {box} to another engine to run more.")
+
+
+@asynccontextmanager
+async def open_ports(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Ports]:
+    """Open the engines that the settings name, for one process; close them behind it.
+
+    Raises: ValueError for settings that cannot work, Unavailable where an engine does not answer.
+    """
+    check_engines(settings)
+    clock = clock or SystemClock()
+    Path(settings.data).mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+
+        async def engine(box: str, streaming: Streaming | None = None) -> Any:
+            url: str = getattr(settings, box)
+            opened = await ENGINES[box][url.split(":", 1)[0]](_Plan(settings, clock, settings.path(url), streaming))
+            stack.push_async_callback(opened.close)
+            return opened
+
+        new_id = Snowflake(clock, stack.enter_context(_WorkerNumber(Path(settings.data) / "workers")).number)
+        streaming = await engine("streaming")
+        store, queue = await engine("store"), await engine("queue")
+        outbox = Outbox(store, queue, new_id)
+        ports = Ports(
+            store=store,
+            queue=queue,
+            outbox=outbox,
+            streaming=streaming,
+            cache=await engine("cache", streaming),
+            feeds=await engine("feeds"),
+            search=await engine("search"),
+            media=await engine("media"),
+            mail=await engine("mail"),
+            settings=settings,
+            clock=clock,
+            new_id=new_id,
+        )
+        await streaming.start()
+        await outbox.start()
+        stack.push_async_callback(outbox.close)
+        yield ports
+
+
+class _WorkerNumber:
+    """A number that no other living process of this data folder has: a lock on a file, gone with the process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._file, self.number = folder, -1, 0
+
+    def __enter__(self) -> "_WorkerNumber":
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        first = SystemRandom().randrange(WORKERS)
+        for n in range(WORKERS):
+            self.number = (first + n) % WORKERS
+            file = os.open(self._folder / f"{self.number:04d}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(file)
+            else:
+                self._file = file
+                return self
+        raise ValueError(f"All {WORKERS} numbers for processes are taken in {self._folder}.")
+
+    def __exit__(self, *_: object) -> None:
+        (self._folder / f"{self.number:04d}").unlink(missing_ok=True)
+        os.close(self._file)

@@ -1,0 +1,132 @@
+"""A process's life in one role: open the ports, serve or work until told to stop, drain.
+
+Box: cli.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+import uvicorn
+import uvloop
+
+from townsquare.boot import open_ports
+from townsquare.settings import Settings
+from townsquare.social.ports import Ports
+from townsquare.web.server.app import make_app
+from townsquare.web.server.table import ALL_ROUTES
+from townsquare.workers.runner import Runner
+from townsquare.workers.schedule import Scheduler
+from townsquare.workers.table import ALL_JOBS, PERIODIC
+
+BACKLOG = 2048
+
+log = logging.getLogger(__name__)
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Lines on stderr: time, level, where, what."""
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        stream=sys.stderr,
+        force=True,
+        format="%(asctime)s %(levelname)-7s %(name)s[%(process)d] %(message)s",
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def listen(settings: Settings, *, shared: bool = False) -> socket.socket:
+    """The listening socket. `shared`: others of this machine may listen on the same address.
+
+    Raises: ValueError where it cannot be had.
+    """
+    host, _, port = settings.bind.rpartition(":")
+    if not port.isdecimal():
+        raise ValueError(f"The setting bind must look like 127.0.0.1:3000, not {settings.bind!r}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        sock.bind((host.strip("[]"), int(port)))
+    except OSError as exc:
+        sock.close()
+        raise ValueError(f"Cannot listen on {settings.bind}: {exc.strerror}. Choose another with --bind.") from exc
+    sock.listen(BACKLOG)
+    sock.setblocking(False)
+    return sock
+
+
+def run_web(settings: Settings, sock: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM, then finish what was begun."""
+
+    async def serve(ports: Ports) -> None:
+        app = make_app(ports, ALL_ROUTES)
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="websockets-sansio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=int(settings.drain_s),
+            ws_max_size=65_536,
+            ws_per_message_deflate=False,
+            timeout_keep_alive=75,
+        )
+        server = _Server(config, ready)
+        await server.serve(sockets=[sock])
+
+    _run(settings, serve)
+
+
+def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], None]) -> None:
+    """Work on the lanes (empty: all) until SIGTERM, then finish or hand back what was taken."""
+
+    async def work(ports: Ports) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        runner = Runner(ports, ALL_JOBS, lanes)
+        scheduler = Scheduler(ports, PERIODIC)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(runner.run(stop))
+            group.create_task(scheduler.run(stop))
+            ready()
+
+    _run(settings, work)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, with a word when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+def _run(settings: Settings, role: Callable[[Ports], Awaitable[None]]) -> None:
+    async def live() -> None:
+        async with open_ports(settings) as ports:
+            await role(ports)
+
+    set_up_logging(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(live())
+
+
+def tell(pipe: int) -> Callable[[], None]:
+    """A `ready` that writes a byte to a pipe."""
+    return lambda: os.write(pipe, b".") and None

@@ -1,0 +1,98 @@
+"""`townsquare run`, `web`, `workers`.
+
+Box: cli.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from townsquare.cli.commands import Context, data_option
+
+_MOST_WEB = 4
+
+
+def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--test-mode", is_flag=True, default=None, help="For test programs: see the setting."),
+        click.option("--url", metavar="URL", help="Public address, such as https://example.org."),
+        click.option("--bind", metavar="HOST:PORT", help="Address to listen on [default: 127.0.0.1:3000]."),
+    ):
+        command = option(command)
+    return data_option(command)
+
+
+@click.command()
+@_server_options
+@click.option("--web-processes", type=int, help="Web processes; 0: one per core, at most 4.")
+@click.option("--worker-processes", type=int, help="Worker processes.")
+@click.pass_obj
+def run(context: Context, **options: Any) -> None:
+    """Everything in one: web servers, workers and the scheduler, started again when they die."""
+    from townsquare.boot import check_engines  # noqa: PLC0415 - heavy, so that --help is quick
+    from townsquare.cli import roles  # noqa: PLC0415
+    from townsquare.cli.supervise import Role, Supervisor  # noqa: PLC0415
+
+    settings = context.settings(**options)
+    web = settings.web_processes or min(_MOST_WEB, os.cpu_count() or 1)
+    try:
+        check_engines(settings, processes=web + settings.worker_processes)
+        sock = roles.listen(settings)
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from exc
+    roles.set_up_logging(settings)
+    owner = asyncio.run(roles.prepare(settings))
+
+    def announce() -> None:
+        click.echo(f"Townsquare is ready: {settings.url} (listening on {settings.bind})")
+        if owner:
+            click.echo(f"Open this link once to become its owner: {owner}")
+        sys.stdout.flush()
+
+    web_role = lambda pipe: roles.run_web(settings, sock, roles.tell(pipe))  # noqa: E731
+    work_role = lambda pipe: roles.run_workers(settings, (), roles.tell(pipe))  # noqa: E731
+    sys.exit(
+        Supervisor(
+            [Role(f"web {n + 1}", web_role) for n in range(web)]
+            + [Role(f"workers {n + 1}", work_role) for n in range(settings.worker_processes)],
+            settings.drain_s,
+            announce,
+        ).run()
+    )
+
+
+@click.command()
+@_server_options
+@click.pass_obj
+def web(context: Context, **options: Any) -> None:
+    """One web process. Several may listen on the same address."""
+    from townsquare.cli import roles  # noqa: PLC0415
+
+    settings = context.settings(**options)
+    try:
+        sock = roles.listen(settings, shared=True)
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from exc
+    roles.run_web(settings, sock, lambda: click.echo(f"web is ready on {settings.bind}"))
+
+
+@click.command()
+@_server_options
+@click.option("--lanes", metavar="A,B", default="", help="Only these lanes of work [default: all].")
+@click.pass_obj
+def workers(context: Context, lanes: str, **options: Any) -> None:
+    """One worker process, which may be the scheduler too."""
+    from townsquare.cli import roles  # noqa: PLC0415
+    from townsquare.workers.lanes import LANES  # noqa: PLC0415
+
+    wanted = tuple(lane.strip() for lane in lanes.split(",") if lane.strip())
+    known = {lane.name for lane in LANES}
+    if set(wanted) - known:
+        raise click.UsageError(
+            f"There is no lane {', '.join(sorted(set(wanted) - known))}; there are {', '.join(sorted(known))}."
+        )
+    roles.run_workers(context.settings(**options), wanted, lambda: click.echo("workers are ready"))

@@ -1,0 +1,54 @@
+"""Writes the pages that are made from the code: docs/api.md from ROUTES, docs/settings.md from Settings."""
+
+import inspect
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import msgspec
+from townsquare.web.server.table import ALL_ROUTES
+
+from townsquare.settings import Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+API_PAGE, SETTINGS_PAGE = DOCS / "api.md", DOCS / "settings.md"
+
+
+def api_page() -> str:
+    """The page that lists all routes."""
+    lines = [
+        "# The API",
+        "",
+        "Made from the routes by `make docs`. Paths, parameters and entities are those of Mastodon 4.7.3.",
+        "",
+        "| method | path | token | scope | what it does |",
+        "|---|---|---|---|---|",
+    ]
+    for route in sorted(ALL_ROUTES, key=lambda route: (route.html, route.path, route.method)):
+        about = (inspect.getdoc(route.handler) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+        access = "page" if route.html else route.access.value
+        lines.append(f"| {route.method} | `{route.path}` | {access} | {' or '.join(route.scope)} | {about} |")
+    return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    """The page that lists all settings."""
+    hints = get_type_hints(Settings, include_extras=True)
+    lines = [
+        "# Settings",
+        "",
+        "Made from `settings.py` by `make docs`. A setting is an option of `townsquare run` where that has it, else a",
+        "variable (`TOWNSQUARE_TITLE`) or a line of `townsquare.toml` in the data folder; paths are relative to it.",
+        "",
+        "| name | default | meaning |",
+        "|---|---|---|",
+    ]
+    for field in msgspec.structs.fields(Settings):
+        default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+        about = next(extra.description for extra in get_args(hints[field.name]) if isinstance(extra, msgspec.Meta))
+        lines.append(f"| `{field.name}` | `{default!r}` | {about} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    API_PAGE.write_text(api_page())
+    SETTINGS_PAGE.write_text(settings_page())
