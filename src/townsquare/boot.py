@@ -76,7 +76,7 @@ async def _memory_feeds(plan: _Plan) -> MemoryFeeds:
 
 
 async def _ring_file(plan: _Plan) -> RingFile:
-    return await RingFile.open(plan.path)
+    return RingFile.open(plan.path)
 
 
 async def _memory_streaming(plan: _Plan) -> MemoryStreaming:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import msgspec
-from townsquare.web.server.table import ALL_ROUTES
 
 from townsquare.settings import Settings
+from townsquare.web.server.table import ALL_ROUTES
 
 DOCS = Path(__file__).parents[2] / "docs"
 API_PAGE, SETTINGS_PAGE = DOCS / "api.md", DOCS / "settings.md"

@@ -108,7 +108,7 @@ def list_accounts(context: Context, role: str | None, data: str | None, as_json:
 @data_option
 @json_option
 @click.pass_obj
-def modify(context: Context, name: str, data: str | None, as_json: bool, **changes: Any) -> None:
+def modify(context: Context, /, name: str, data: str | None, as_json: bool, **changes: Any) -> None:
     """Change an account."""
 
     async def act(ports: Ports) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def modify(context: Context, name: str, data: str | None, as_json: bool, **chang
                 ports, account.account_id, lambda old: msgspec.structs.replace(old, role=Role(changes["role"]))
             )
         if changes["suspend"] is not None:
-            account = await verbs.set_suspended(ports, account.account_id, suspended=changes["suspend"])
+            await verbs.suspend(ports, account.account_id, suspended=changes["suspend"])
         if changes["disable"] is not None:
             await users.change_user(
                 ports, account.account_id, lambda user: msgspec.structs.replace(user, disabled=changes["disable"])

@@ -16,6 +16,7 @@ import uvloop
 
 from townsquare.boot import open_ports
 from townsquare.settings import Settings
+from townsquare.social.links import owner_link
 from townsquare.social.ports import Ports
 from townsquare.web.server.app import make_app
 from townsquare.web.server.table import ALL_ROUTES
@@ -60,6 +61,12 @@ def listen(settings: Settings, *, shared: bool = False) -> socket.socket:
     sock.listen(BACKLOG)
     sock.setblocking(False)
     return sock
+
+
+async def prepare(settings: Settings) -> str | None:
+    """Make the data folder and the schema before any process needs them; the owner's link where there is no owner."""
+    async with open_ports(settings) as ports:
+        return await owner_link(ports)
 
 
 def run_web(settings: Settings, sock: socket.socket, ready: Callable[[], None]) -> None:
@@ -129,4 +136,8 @@ def _run(settings: Settings, role: Callable[[Ports], Awaitable[None]]) -> None:
 
 def tell(pipe: int) -> Callable[[], None]:
     """A `ready` that writes a byte to a pipe."""
-    return lambda: os.write(pipe, b".") and None
+
+    def ready() -> None:
+        os.write(pipe, b".")
+
+    return ready

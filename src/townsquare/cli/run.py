@@ -31,7 +31,7 @@ def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--web-processes", type=int, help="Web processes; 0: one per core, at most 4.")
 @click.option("--worker-processes", type=int, help="Worker processes.")
 @click.pass_obj
-def run(context: Context, **options: Any) -> None:
+def run(context: Context, /, **options: Any) -> None:
     """Everything in one: web servers, workers and the scheduler, started again when they die."""
     from townsquare.boot import check_engines  # noqa: PLC0415 - heavy, so that --help is quick
     from townsquare.cli import roles  # noqa: PLC0415
@@ -68,7 +68,7 @@ def run(context: Context, **options: Any) -> None:
 @click.command()
 @_server_options
 @click.pass_obj
-def web(context: Context, **options: Any) -> None:
+def web(context: Context, /, **options: Any) -> None:
     """One web process. Several may listen on the same address."""
     from townsquare.cli import roles  # noqa: PLC0415
 
@@ -84,7 +84,7 @@ def web(context: Context, **options: Any) -> None:
 @_server_options
 @click.option("--lanes", metavar="A,B", default="", help="Only these lanes of work [default: all].")
 @click.pass_obj
-def workers(context: Context, lanes: str, **options: Any) -> None:
+def workers(context: Context, /, lanes: str, **options: Any) -> None:
     """One worker process, which may be the scheduler too."""
     from townsquare.cli import roles  # noqa: PLC0415
     from townsquare.workers.lanes import LANES  # noqa: PLC0415

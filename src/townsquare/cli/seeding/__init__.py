@@ -1,0 +1,1 @@
+"""Fill a server with people and what they do, the same for the same seed."""
