@@ -28,7 +28,7 @@ class Graph(NamedTuple):
 
 
 def generate(people: int, *, mean_follows: float, seed: int) -> Graph:
-    """A graph with lognormal numbers of follows and a power law of followers, each pair once, nobody following himself."""
+    """A graph with lognormal numbers of follows and a power law of followers; nobody follows himself."""
     random = np.random.Generator(np.random.PCG64(seed))
     mean = min(mean_follows, people / 4)
     degrees = random.lognormal(math.log(mean) - _SIGMA**2 / 2, _SIGMA, people)
@@ -62,9 +62,8 @@ def read(path: Path) -> Graph:
 
     Raises: ValueError with the line that cannot be read.
     """
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
     pairs = []
-    with opened as lines:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
         for n, line in enumerate(lines, 1):
             words = line.split()
             if not words or words[0].startswith(("#", "%")):
