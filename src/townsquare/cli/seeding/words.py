@@ -7,21 +7,21 @@ from pathlib import Path
 from random import Random
 
 _FIRST = (
-_LAST = (
-_TAGS = (
-    "gardening", "photography", "cycling", "cooking", "books", "maps", "birds", "trains", "music", "python", "history",
-    "film", "knitting", "hiking", "space",
-)  # fmt: skip
-    "Horvat", "Ito", "Jansen", "Kaya", "Kim", "Kovács", "Lang", "Lopez", "Marin", "Mensah", "Moreau", "Nagy", "Novak",
-    "Okafor", "Olsen", "Park", "Patel", "Quinn", "Rossi", "Sato", "Silva", "Singh", "Sousa", "Tanaka", "Vogel",
-    "Weber", "Wolf", "Yilmaz", "Zhang",
-)  # fmt: skip
+    "Ada", "Amara", "Anouk", "Aiko", "Bela", "Bruno", "Carmen", "Chidi", "Dana", "Devi", "Elif", "Emre", "Farah",
     "Felix", "Greta", "Hana", "Hugo", "Ines", "Ivo", "Jonas", "Jun", "Kaya", "Kofi", "Lena", "Luis", "Maja", "Malik",
     "Mina", "Nadia", "Nico", "Noor", "Olga", "Omar", "Petra", "Priya", "Rafa", "Rosa", "Sami", "Sara", "Tariq",
     "Tessa", "Uma", "Vera", "Wanda", "Yara", "Yusuf", "Zoe",
 )  # fmt: skip
-_LAST = ["Abebe", "Adler", "Baker", "Berg", "Costa", "Cruz", "Diallo", "Ekström", "Farkas", "Fischer", "Garcia", "Haddad", "Horvat", "Ito", "Jansen", "Kaya", "Kim", "Kovács", "Lang", "Lopez", "Marin", "Mensah", "Moreau", "Nagy", "Novak", "Okafor", "Olsen", "Park", "Patel", "Quinn", "Rossi", "Sato", "Silva", "Singh", "Sousa", "Tanaka", "Vogel", "Weber", "Wolf", "Yilmaz", "Zhang"]
-_TAGS = ["gardening", "photography", "cycling", "cooking", "books", "maps", "birds", "trains", "music", "python", "history", "film", "knitting", "hiking", "space"]
+_LAST = (
+    "Abebe", "Adler", "Baker", "Berg", "Costa", "Cruz", "Diallo", "Ekström", "Farkas", "Fischer", "Garcia", "Haddad",
+    "Horvat", "Ito", "Jansen", "Kaya", "Kim", "Kovács", "Lang", "Lopez", "Marin", "Mensah", "Moreau", "Nagy", "Novak",
+    "Okafor", "Olsen", "Park", "Patel", "Quinn", "Rossi", "Sato", "Silva", "Singh", "Sousa", "Tanaka", "Vogel",
+    "Weber", "Wolf", "Yilmaz", "Zhang",
+)  # fmt: skip
+_TAGS = (
+    "gardening", "photography", "cycling", "cooking", "books", "maps", "birds", "trains", "music", "python",
+    "history", "film", "knitting", "hiking", "space",
+)  # fmt: skip
 _OPENINGS = (
     "Today I",
     "This morning I",
