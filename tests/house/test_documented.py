@@ -10,12 +10,12 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 from tests.house.write_docs import API_PAGE, SETTINGS_PAGE, api_page, settings_page
-from townsquare.workers.table import ALL_JOBS
 
 from townsquare.model import tasks
 from townsquare.settings import Settings
 from townsquare.store.tables import TABLES
 from townsquare.web.server.table import ALL_ROUTES
+from townsquare.workers.table import ALL_JOBS
 
 ROOT = Path(__file__).parents[2]
 PORTS = ["store", "queue", "cache", "feeds", "streaming", "media", "mail", "search"]

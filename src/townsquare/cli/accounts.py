@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from townsquare.cli.commands import Context, data_option, json_option
+from townsquare.cli.options import Context, data_option, json_option
 from townsquare.cli.session import show, table, with_ports
 from townsquare.kit.clock import iso
 from townsquare.model.account import Account, Role, User

@@ -20,9 +20,10 @@ from townsquare.social.links import owner_link
 from townsquare.social.ports import Ports
 from townsquare.web.server.app import make_app
 from townsquare.web.server.table import ALL_ROUTES
+from townsquare.workers.lanes import LANES
 from townsquare.workers.runner import Runner
 from townsquare.workers.schedule import Scheduler
-from townsquare.workers.table import ALL_JOBS, PERIODIC
+from townsquare.workers.table import ALL_JOBS, ALL_PERIODIC
 
 BACKLOG = 2048
 
@@ -97,16 +98,21 @@ def run_web(settings: Settings, sock: socket.socket, ready: Callable[[], None]) 
 def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], None]) -> None:
     """Work on the lanes (empty: all) until SIGTERM, then finish or hand back what was taken."""
 
+    chosen = [lane for lane in LANES if not lanes or lane.name in lanes]
+
     async def work(ports: Ports) -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
+        runner = Runner(ports, ALL_JOBS, chosen)
+        scheduler = Scheduler(ports, ALL_PERIODIC, owner=f"{socket.gethostname()}:{os.getpid()}:{ports.new_id()}")
+
+        def stop() -> None:
+            runner.stop()
+            scheduler.stop()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        runner = Runner(ports, ALL_JOBS, lanes)
-        scheduler = Scheduler(ports, PERIODIC)
+            asyncio.get_running_loop().add_signal_handler(number, stop)
         async with asyncio.TaskGroup() as group:
-            group.create_task(runner.run(stop))
-            group.create_task(scheduler.run(stop))
+            group.create_task(runner.run())
+            group.create_task(scheduler.run())
             ready()
 
     _run(settings, work)

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from townsquare.cli.commands import Context, data_option
+from townsquare.cli.options import Context, data_option
 
 _MOST_WEB = 4
 
@@ -21,9 +21,10 @@ def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--test-mode", is_flag=True, default=None, help="For test programs: see the setting."),
         click.option("--url", metavar="URL", help="Public address, such as https://example.org."),
         click.option("--bind", metavar="HOST:PORT", help="Address to listen on [default: 127.0.0.1:3000]."),
+        data_option,
     ):
         command = option(command)
-    return data_option(command)
+    return command
 
 
 @click.command()

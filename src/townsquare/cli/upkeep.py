@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from townsquare import __version__
-from townsquare.cli.commands import Context, data_option, json_option
+from townsquare.cli.options import Context, data_option, json_option
 from townsquare.cli.session import show, table, with_ports
 from townsquare.settings import Settings
 from townsquare.social.ports import Ports

@@ -31,8 +31,8 @@ def generate(people: int, *, mean_follows: float, seed: int) -> Graph:
     """A graph with lognormal numbers of follows and a power law of followers; nobody follows himself."""
     random = np.random.Generator(np.random.PCG64(seed))
     mean = min(mean_follows, people / 4)
-    degrees = random.lognormal(math.log(mean) - _SIGMA**2 / 2, _SIGMA, people)
-    degrees = np.clip(np.rint(degrees), 1, min(MOST_FOLLOWS, people - 1)).astype(np.int64)
+    drawn = random.lognormal(math.log(mean) - _SIGMA**2 / 2, _SIGMA, people)
+    degrees = np.clip(np.rint(drawn), 1, min(MOST_FOLLOWS, people - 1)).astype(np.int64)
     weights = np.arange(1, people + 1, dtype=np.float64) ** -TAIL
     edges = np.cumsum(weights / weights.sum())
     by_rank = random.permutation(people)

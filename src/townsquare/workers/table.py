@@ -1,0 +1,25 @@
+"""Every job of the workers, and all that is done by the clock. A family of handlers adds a line.
+
+Box: workers.
+"""
+
+from townsquare.social.ports import Ports
+from townsquare.social.server_stats import recount
+from townsquare.workers import mail
+from townsquare.workers.jobs import Jobs
+from townsquare.workers.schedule import PERIODIC, Periodic
+
+
+async def count_server(ports: Ports) -> None:
+    """Totals of the server, for its description."""
+    await recount(ports)
+
+
+ALL_JOBS: Jobs = {
+    **mail.JOBS,
+}
+
+ALL_PERIODIC: tuple[Periodic, ...] = (
+    *PERIODIC,
+    Periodic(name="server_stats", every_s=300.0, handler=count_server),
+)
