@@ -84,6 +84,8 @@ def read_settings(environment: dict[str, str] | None = None, **options: Any) -> 
     file = Path(given.get("data", "data")) / "townsquare.toml"
     if file.is_file():
         given = {**tomllib.loads(file.read_text()), **given}
+    if "url" not in given and "bind" in given:
+        given["url"] = f"http://localhost:{str(given['bind']).rpartition(':')[2]}"
     try:
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as exc:

@@ -5,7 +5,7 @@ Box: workers.
 
 from townsquare.social.ports import Ports
 from townsquare.social.server_stats import recount
-from townsquare.workers import mail
+from townsquare.workers import graph, index, mail, notify
 from townsquare.workers.jobs import Jobs
 from townsquare.workers.schedule import PERIODIC, Periodic
 
@@ -16,7 +16,10 @@ async def count_server(ports: Ports) -> None:
 
 
 ALL_JOBS: Jobs = {
+    **graph.JOBS,
+    **index.JOBS,
     **mail.JOBS,
+    **notify.JOBS,
 }
 
 ALL_PERIODIC: tuple[Periodic, ...] = (
