@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from tests.work import do_all
 
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
@@ -13,8 +14,10 @@ from townsquare.kit.clock import SetClock
 from townsquare.kit.secrets import hash_secret, new_secret
 from townsquare.kit.snowflake import Snowflake
 from townsquare.mail.memory import MemoryMailer
+from townsquare.media.memory import MemoryMedia
 from townsquare.model.account import Account, Role, Token, User
 from townsquare.queue.memory import MemoryQueue
+from townsquare.search.memory import MemorySearch
 from townsquare.settings import Settings
 from townsquare.social.outbox import Outbox
 from townsquare.social.ports import Ports
@@ -116,15 +119,14 @@ def memory_ports(clock: SetClock, *, chaos: bool = False, **settings: Any) -> Po
     store = StrictStore(MemoryStore(TABLES, clock=clock), TABLES, clock=clock, chaos=chaos)
     queue = MemoryQueue(clock)
     new_id = Snowflake(clock, 1)
-    unused = cast(Any, None)
     return Ports(
         store=store,
         cache=MemoryCache(streaming, clock, counters=None),
         feeds=MemoryFeeds(),
         queue=queue,
         streaming=streaming,
-        search=unused,
-        media=unused,
+        search=MemorySearch(),
+        media=MemoryMedia(),
         mail=MemoryMailer(),
         outbox=Outbox(store, queue, new_id),
         settings=Settings(url=URL, **settings),
@@ -141,7 +143,8 @@ async def server() -> AsyncIterator[Server]:
     app = make_app(ports, ALL_ROUTES)
 
     async def drain() -> None:
-        await ports.outbox.flush()
+        clock.advance(seconds=0.01)
+        await do_all(ports)
 
     async with client_of(app) as client:
         yield Server(ports=ports, app=app, clock=clock, client=client, drain=drain)
