@@ -12,6 +12,7 @@ from townsquare.web.pages.layout import button, field, form, notice, page, redir
 from townsquare.web.routes import Access, CacheClass, Limit, Request, Response, Route
 
 _CONFIRMATION = "/auth/confirmation"
+_CONFIRM = "/auth/confirmation/confirm"
 _PASSWORD = "/auth/password"
 _NEW_PASSWORD = "/auth/password/new"
 _EDIT_PASSWORD = "/auth/password/edit"
@@ -20,14 +21,22 @@ _SENT = "If this address belongs to an account here, a mail is on its way to it.
 
 
 async def confirmation(request: Request, ports: Ports) -> Response:
-    """Confirm an address by the link's secret; without one, the form that asks for the mail again."""
+    """The button that confirms an address, since programs that scan mails open links; without a secret, the form that
+    asks for the mail again."""
     secret = typed(request, "confirmation_token")
     if not secret:
         return _ask(request, "Send the link again", _CONFIRMATION)
-    if request.method == "HEAD":  # a mail scanner looks whether the link is there
-        await links.look_at(ports, kind=links.CONFIRM, secret=secret)
-    else:
-        await links.confirm_email(ports, secret=secret)
+    row = await links.look_at(ports, kind=links.CONFIRM, secret=secret)
+    body = join(
+        tag("p", "Is ", tag("strong", row.email), " your address?"),
+        form(request, button("Confirm"), action=_CONFIRM, hidden={"confirmation_token": secret}),
+    )
+    return page("Confirm your e-mail address", body, request=request)
+
+
+async def confirm(request: Request, ports: Ports) -> Response:
+    """Confirm an address by the link's secret."""
+    await links.confirm_email(ports, secret=typed(request, "confirmation_token"))
     return redirect(f"{SIGN_IN_PATH}?confirmed=1")
 
 
@@ -91,6 +100,10 @@ ROUTES = [
     Route("GET", _CONFIRMATION, confirmation, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
     Route(
         "POST", _CONFIRMATION, resend_confirmation, access=Access.PUBLIC, limit=Limit.SIGN_UP, html=True,
+        cache=CacheClass.PAGE, body_limit_bytes=_FORM_BYTES,
+    ),
+    Route(
+        "POST", _CONFIRM, confirm, access=Access.PUBLIC, limit=Limit.LOG_IN, html=True,
         cache=CacheClass.PAGE, body_limit_bytes=_FORM_BYTES,
     ),
     Route("GET", _NEW_PASSWORD, forgot, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
