@@ -27,11 +27,12 @@ from townsquare.queue.sqlite_consumer import SqliteConsumer
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
-_POLL_S = (0.002, 0.015)  # pause between two looks at the file: just after news, and in quiet times
+_POLL_S = (0.002, 0.020)  # pause between two looks at the file: just after news, and in quiet times
 _TEND_S = 1.0  # how often dead processes are looked for
 _TEND_SOON_S = 0.1  # the same while partitions are changing hands
-_BEAT_S = 2.0
-_FORGET_S = 1.0
+_BEAT_S = 5.0
+_FORGET_S = 2.0
+_FORGET_SOON_S = 0.05  # the same while there is more to forget
 _ANEW_S = 1.0  # pause after an error of the file
 
 
@@ -139,8 +140,9 @@ class SqliteQueue:
             tend = now_s >= next_tend_s
             seen = self._reader.pragma("data_version")
             if seen != version:
-                version, pause_s = seen, _POLL_S[0]
-                now_shares, next_due_ms = self._look()
+                version = seen
+                is_new, now_shares, next_due_ms = self._look()
+                pause_s = _POLL_S[0] if is_new else pause_s
                 tend = tend or now_shares != shares
                 shares = now_shares
             if next_due_ms is not None and next_due_ms <= now_ms:
@@ -153,19 +155,18 @@ class SqliteQueue:
                 settled = await self._tend()
                 next_tend_s = now_s + (_TEND_S if settled else _TEND_SOON_S)
             if now_s >= next_forget_s:
-                next_forget_s = now_s + _FORGET_S
-                await self._forget()
+                more = await self._forget()
+                next_forget_s = now_s + (_FORGET_SOON_S if more else _FORGET_S)
             await self._pause(pause_s)
-            pause_s = min(pause_s * 1.3, _POLL_S[1])
+            pause_s = min(pause_s * 1.15, _POLL_S[1])
 
-    def _look(self) -> tuple[int, int | None]:
-        """Wake the consumers whose lanes have new messages; return the version of the shares and the next due time."""
+    def _look(self) -> tuple[bool, int, int | None]:
+        """Wake consumers with new messages: whether there are such, the shares' version, when something is due."""
         last = dict(select(self._reader, "SELECT lane, last_seq FROM lanes"))
-        for consumer in self._consumers:
-            consumer.hear(last)
+        is_new = sum(consumer.hear(last) for consumer in self._consumers) > 0  # all are to hear
         sql_text = "SELECT shares, (SELECT min(due_ms) FROM delayed) FROM state"
         shares, due_ms = select(self._reader, sql_text)[0]
-        return shares, due_ms
+        return is_new, shares, due_ms
 
     async def _tend(self) -> bool:
         """Give up the dead, and bring what our consumers hold nearer to their shares; whether they have them."""
@@ -178,10 +179,12 @@ class SqliteQueue:
         held = who.holdings(self._reader)
         return all([await consumer.settle(present, held) for consumer in list(self._consumers)])
 
-    async def _forget(self) -> None:
+    async def _forget(self) -> bool:
         now_ms = self.clock.now_ms()
-        if sql.has_old(self._reader, now_ms):
+        has_old = sql.has_old(self._reader, now_ms)
+        if has_old:
             await self.write(lambda db: sql.forget(db, now_ms))
+        return has_old
 
     async def _pause(self, pause_s: float) -> None:
         """Wait for `wake`, at most `pause_s`. Runs all day, so without the price of an `asyncio.timeout`."""

@@ -101,12 +101,13 @@ class SqliteConsumer:
             except Unavailable:
                 _LOG.warning("queue consumer %d could not hand back what it holds; it is given up later", self.id)
 
-    def hear(self, last_seqs: Mapping[str, int]) -> None:
-        """Take note of how far each lane goes now."""
-        for lane in self._lanes:
-            self._end[lane] = last_seqs.get(lane, 0)
-            if self._end[lane] > self._read_to.get(lane, 0):
-                self._news.set()
+    def hear(self, last_seqs: Mapping[str, int]) -> bool:
+        """Take note of how far each lane goes now; whether that is further than was read."""
+        self._end = {lane: last_seqs.get(lane, 0) for lane in self._lanes}
+        is_new = any(end > self._read_to.get(lane, 0) for lane, end in self._end.items())
+        if is_new:
+            self._news.set()
+        return is_new
 
     async def settle(self, present: Sequence[who.Presence], held: Mapping[who.Partition, int]) -> bool:
         """Bring what is held nearer to this consumer's share; whether it is just that now."""

@@ -46,7 +46,7 @@ _DROP_MESSAGE = "DELETE FROM messages WHERE lane = ? AND seq = ?"
 _READ = "SELECT seq, partition, key, id, tries, cuts, body FROM messages WHERE lane = ? AND seq > ?{} ORDER BY seq"
 _REMEMBER_MS = 600_000  # how long the id of a finished message is known
 _REMEMBER_COUNT = 200_000
-_FORGET_AT_ONCE = 64  # groups of ids forgotten in one job, so that nobody waits long for it
+_FORGET_AT_ONCE = 256  # groups of ids forgotten in one job, so that nobody waits long for it
 
 _Row = tuple[str, int, int, int, int, int, bytes]  # lane, key, id, tries, cuts, put_ms, body
 MessageRow = tuple[int, int, int, int, int, int, bytes]  # seq, partition, key, id, tries, cuts, body

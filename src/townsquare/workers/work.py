@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -41,6 +42,7 @@ class Work:
     def __init__(self, ports: Ports, jobs: Jobs, consumer: Consumer, counts: LaneCounts) -> None:
         self._ports, self._jobs, self._consumer, self.counts = ports, jobs, consumer, counts
         self._away = 0  # errors of engines since something last went well
+        self._effects, self._telling = list[Delivery](), False
         self.faults = list[Exception]()  # the last errors that were tasks' own, for those who wait for them
         self.stopping = asyncio.Event()
 
@@ -65,8 +67,7 @@ class Work:
             await self._fail(unit, exc, late=deadline.expired())
         else:
             self._away = 0
-            await self._call(lambda: self._consumer.done([item.delivery for item in unit.items]))
-            self.counts.done += len(unit.items)
+            await self._acknowledge([item.delivery for item in unit.items])
 
     async def hand_back(self, delivery: Delivery, *, delay_s: float) -> None:
         """Leave it for later, as if it had not been taken."""
@@ -83,6 +84,20 @@ class Work:
         if delivery.tries > job.tries:
             return f"tried {job.tries} times; {delivery.cuts} times its process died or hung meanwhile"
         return Item(delivery, task, job)
+
+    async def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the queue of effects that are durable. Those that end while one is telling are told together by it."""
+        self._effects += deliveries
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._effects:
+                told, self._effects = self._effects, []
+                await self._call(partial(self._consumer.done, told))
+                self.counts.done += len(told)
+        finally:
+            self._telling = False
 
     async def _fail(self, unit: Unit, exc: Exception, *, late: bool) -> None:
         verdict = Verdict.RETRY if late else verdict_of(exc)
