@@ -72,7 +72,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     media_id: int
     account_id: int
-    state: str = "pending"  # pending, ready, failed
+    state: str = "pending"  # pending, ready, failed; deleted: its files go next
     kind: str = "image"  # the API's types
     original: str = ""  # media keys
     preview: str = ""

@@ -11,6 +11,7 @@ from townsquare.feeds.port import Feeds
 from townsquare.kit.clock import Clock
 from townsquare.mail.port import Mailer
 from townsquare.media.port import MediaStore
+from townsquare.media.studio import Studio
 from townsquare.queue.port import Queue
 from townsquare.search.port import Search
 from townsquare.settings import Settings
@@ -37,3 +38,4 @@ class Ports:
     clock: Clock
     new_id: Callable[[], int]  # snowflake
     passwords: Passwords = field(default_factory=Passwords)
+    studio: Studio = field(default_factory=Studio)

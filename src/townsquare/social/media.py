@@ -1,0 +1,312 @@
+"""Media attachments: upload, describe, attach to a status, remove; pictures of profiles.
+
+Box: social. Source: Mastodon API, /methods/media/. A row is changed by compare-and-set while the worker may still be
+at it, so that neither overwrites the other.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from townsquare.media.headers import read_header
+from townsquare.media.picture import Picture, Use
+from townsquare.model.errors import Invalid, NotFound, Unavailable
+from townsquare.model.status import Media
+from townsquare.model.tasks import DeleteMedia, ProcessMedia
+from townsquare.social.ports import Ports
+from townsquare.social.timers import timer
+from townsquare.store.port import Put, Write
+from townsquare.store.tables import MEDIA, STATUSES
+
+MAX_DESCRIPTION = 10_000  # characters
+MAX_ATTACHED = 4
+UNATTACHED_MS = 24 * 3_600_000  # how long an upload waits for its status
+_COMMIT_GRACE_MS = 3_600_000  # a status that is named but absent may still be on its way this long
+_TRIES = 5
+_FIRST_LOOK_S, _LOOK_S = 0.12, 0.06
+
+log = logging.getLogger(__name__)
+
+
+class StoredPicture(msgspec.Struct, frozen=True):
+    """Keys of a profile's picture: as it is, and its still first frame (the same where nothing moves)."""
+
+    key: str
+    static_key: str
+
+
+# Upload ---------------------------------------------------------------------------------------------------------------
+
+
+def check_description(description: str) -> None:
+    """Make sure that a description can be kept.
+
+    Raises: Invalid.
+    """
+    if len(description) > MAX_DESCRIPTION:
+        said = ("ERR_TOO_LONG", f"is too long (maximum is {MAX_DESCRIPTION} characters)")
+        raise Invalid(f"Validation failed: Description {said[1]}", {"description": [said]})
+
+
+async def upload(
+    ports: Ports,
+    *,
+    account_id: int,
+    data: bytes,
+    description: str = "",
+    focus: tuple[float, float] | None = None,
+    queue: bool = True,
+) -> Media:
+    """Keep an upload that is still to be worked on: by a worker, or with `queue` False by the caller (`work_on`).
+
+    Raises: Invalid where it cannot become a picture.
+    """
+    check_description(description)
+    read_header(data)
+    media_id = ports.new_id()
+    raw = f"raw/{_key('bin')}"
+    await ports.media.put(raw, data, content_type="application/octet-stream")
+    row = Media(media_id=media_id, account_id=account_id, raw=raw, description=description, focus=focus)
+    sweep = timer(ports, DeleteMedia((media_id,)), due_ms=ports.clock.now_ms() + UNATTACHED_MS)
+    await ports.outbox.commit([sweep], [Put(MEDIA, row)], tasks=[ProcessMedia(media_id)] if queue else [])
+    return row
+
+
+async def work_on(ports: Ports, media_id: int) -> Media:
+    """Make the files of an upload. Safe to repeat: what is made already is left alone.
+
+    Raises: NotFound; Unavailable, then a repeat may help.
+    """
+    row = await ports.store.get(MEDIA, (media_id,))
+    if row is None:
+        raise NotFound
+    if row.state != "pending":
+        return row
+    made = await _make(ports, row)
+
+    def finished(now: Media) -> Media:
+        if now.state != "pending":
+            return now
+        return msgspec.structs.replace(made, description=now.description, focus=now.focus, status_id=now.status_id)
+
+    try:
+        after = await _change(ports, row, finished)
+    except NotFound:
+        after = row
+    if after.original != made.original:  # deleted meanwhile, or another worker was first
+        await ports.media.delete([key for key in (made.original, made.preview) if key])
+    await ports.media.delete([row.raw])
+    return after
+
+
+async def _make(ports: Ports, row: Media) -> Media:
+    data = await ports.media.get(row.raw)
+    try:
+        if data is None:
+            raise Invalid("Validation failed: File was lost; please upload it again")
+        made = await ports.studio.make(data, Use.ATTACHMENT)
+    except Invalid as exc:
+        return msgspec.structs.replace(row, state="failed", error=str(exc), raw="")
+    small = made.beside or made.main
+    return msgspec.structs.replace(
+        row,
+        state="ready",
+        raw="",
+        original=await _store(ports, made.main),
+        preview=await _store(ports, small),
+        width=made.main.width,
+        height=made.main.height,
+        preview_width=small.width,
+        preview_height=small.height,
+        blurhash=made.blurhash,
+    )
+
+
+async def wait_until_made(ports: Ports, row: Media, *, wait_s: float) -> Media:
+    """The row when the worker has done with it, or as it is after `wait_s`."""
+    try:
+        async with asyncio.timeout(wait_s):
+            await asyncio.sleep(_FIRST_LOOK_S)
+            while row.state == "pending":
+                row = await ports.store.get(MEDIA, (row.media_id,)) or row
+                await asyncio.sleep(_LOOK_S if row.state == "pending" else 0)
+    except TimeoutError:
+        pass
+    return row
+
+
+# Look at, change, remove ----------------------------------------------------------------------------------------------
+
+
+async def unattached(ports: Ports, media_id: int, *, account_id: int) -> Media:
+    """The account's own media that no status holds yet.
+
+    Raises: NotFound, also for the media of others.
+    """
+    row = await _own(ports, media_id, account_id)
+    if row.status_id:
+        raise NotFound
+    return row
+
+
+async def describe(
+    ports: Ports,
+    media_id: int,
+    *,
+    account_id: int,
+    description: str | None = None,
+    focus: tuple[float, float] | None = None,
+) -> Media:
+    """Set what is given of media that no status holds yet; None leaves it.
+
+    Raises: Invalid, NotFound.
+    """
+    row = await unattached(ports, media_id, account_id=account_id)
+    return await _change(ports, row, lambda now: described(now, description=description, focus=focus))
+
+
+def described(row: Media, *, description: str | None = None, focus: tuple[float, float] | None = None) -> Media:
+    """The row with what is given; None leaves it.
+
+    Raises: Invalid.
+    """
+    check_description(description or "")
+    return msgspec.structs.replace(
+        row,
+        description=row.description if description is None else description,
+        focus=row.focus if focus is None else focus,
+    )
+
+
+async def discard(ports: Ports, media_id: int, *, account_id: int) -> None:
+    """Delete media that no status holds.
+
+    Raises: NotFound; Invalid where a status holds it.
+    """
+    row = await _own(ports, media_id, account_id)
+    if row.status_id:
+        raise Invalid("Media attachment is currently used by a status")
+    gone = msgspec.structs.replace(row, state="deleted")
+    await ports.outbox.commit([Put(MEDIA, gone)], tasks=[DeleteMedia((media_id,))])
+
+
+async def remove(ports: Ports, media_ids: Sequence[int]) -> None:
+    """Remove the files and rows of those that nobody holds any more; leave the others. Safe to repeat.
+
+    It looks at the rows, so a task whose act was never committed, or a timer of an upload that was posted since,
+    removes nothing.
+    """
+    rows = [row for row in await load_many(ports, media_ids) if row is not None]
+    holders = await ports.store.get_many(STATUSES, [(row.status_id,) for row in rows])
+    now_ms = ports.clock.now_ms()
+    for row, status in zip(rows, holders, strict=True):
+        if row.status_id:
+            if status is None:
+                held = now_ms - (row.status_id >> 16) < _COMMIT_GRACE_MS
+            else:
+                held = not status.deleted and row.media_id in status.media
+        else:
+            held = row.state != "deleted" and now_ms - (row.media_id >> 16) < UNATTACHED_MS
+        if not held:
+            await ports.media.delete([key for key in (row.original, row.preview, row.raw) if key])
+            await ports.store.drop(MEDIA, (row.media_id,))
+
+
+# For statuses ---------------------------------------------------------------------------------------------------------
+
+
+async def load_many(ports: Ports, ids: Sequence[int]) -> list[Media | None]:
+    """Rows by id, in the order of the ids. Cost: one read."""
+    return await ports.store.get_many(MEDIA, [(each,) for each in ids]) if ids else []
+
+
+async def attach(ports: Ports, *, account_id: int, media_ids: Sequence[int], status_id: int) -> list[Media]:
+    """The rows as a status holds them, to be put before or with the status. Nothing is written here.
+
+    Raises: Invalid where one is not the account's, held by another status, not ready, or named twice.
+    """
+    if len(media_ids) > MAX_ATTACHED:
+        raise Invalid(f"Validation failed: Cannot attach more than {MAX_ATTACHED} files")
+    if len(set(media_ids)) != len(media_ids):
+        raise Invalid("Validation failed: Media cannot be attached twice")
+    rows = await load_many(ports, media_ids)
+    good = [
+        row
+        for row in rows
+        if row is not None
+        and row.account_id == account_id
+        and row.status_id in (0, status_id)
+        and row.state in ("pending", "ready")
+    ]
+    if len(good) < len(rows):
+        ids = ", ".join(str(each) for each in media_ids if each not in {row.media_id for row in good})
+        raise Invalid(f"Validation failed: Media {ids} not found or already attached to another post")
+    if any(row.state == "pending" for row in good):
+        raise Invalid("Cannot attach files that have not finished processing. Try again in a moment!")
+    return [msgspec.structs.replace(row, status_id=status_id) for row in good]
+
+
+def release(ports: Ports, rows: Sequence[Media]) -> list[Write]:
+    """The writes that free media of their status, so that they can be posted again within a day."""
+    due_ms = ports.clock.now_ms() + UNATTACHED_MS
+    freed: list[Write] = []
+    for row in rows:
+        freed.append(Put(MEDIA, msgspec.structs.replace(row, status_id=0)))
+        freed.append(timer(ports, DeleteMedia((row.media_id,)), due_ms=due_ms))
+    return freed
+
+
+# For profiles and cards -----------------------------------------------------------------------------------------------
+
+
+async def store_profile_picture(ports: Ports, data: bytes, *, kind: Use) -> StoredPicture:
+    """Cut a picture to size for `Use.AVATAR` or `Use.HEADER` and keep it.
+
+    Raises: Invalid where it is no picture.
+    """
+    made = await ports.studio.make(data, kind)
+    key = await _store(ports, made.main)
+    return StoredPicture(key, await _store(ports, made.beside) if made.beside else key)
+
+
+async def store_card_picture(ports: Ports, data: bytes) -> tuple[str, Picture, str]:
+    """Keep a linked page's picture: its key, the picture, its blurhash.
+
+    Raises: Invalid where it is no picture.
+    """
+    made = await ports.studio.make(data, Use.CARD)
+    return await _store(ports, made.main), made.main, made.blurhash
+
+
+async def _store(ports: Ports, picture: Picture) -> str:
+    key = _key(picture.extension)
+    await ports.media.put(key, picture.data, content_type=picture.content_type)
+    return key
+
+
+def _key(extension: str) -> str:
+    name = secrets.token_hex(16)
+    return f"{name[:2]}/{name[2:4]}/{name[4:]}.{extension}"
+
+
+async def _own(ports: Ports, media_id: int, account_id: int) -> Media:
+    row = await ports.store.get(MEDIA, (media_id,))
+    if row is None or row.account_id != account_id or row.state == "deleted":
+        raise NotFound
+    return row
+
+
+async def _change(ports: Ports, row: Media, change: Callable[[Media], Media]) -> Media:
+    """Bring the row from what it is to what `change` makes of it, whoever else writes."""
+    for _ in range(_TRIES):
+        new = change(row)
+        if new == row or await ports.store.slow_compare_and_set(MEDIA, row, new):
+            return new
+        found = await ports.store.get(MEDIA, (row.media_id,))
+        if found is None:
+            raise NotFound
+        row = found
+    raise Unavailable("This media is being changed just now")
