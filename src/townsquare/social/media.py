@@ -1,4 +1,4 @@
-"""Media attachments: upload, describe, attach to a status, remove; pictures of profiles.
+"""Media attachments: upload, describe, remove; pictures of profiles and cards. Statuses take them by attachments.py.
 
 Box: social. Source: Mastodon API, /methods/media/. A row is changed by compare-and-set while the worker may still be
 at it, so that neither overwrites the other.
@@ -18,11 +18,10 @@ from townsquare.model.status import Media
 from townsquare.model.tasks import DeleteMedia, ProcessMedia
 from townsquare.social.ports import Ports
 from townsquare.social.timers import timer
-from townsquare.store.port import Put, Write
+from townsquare.store.port import Put
 from townsquare.store.tables import MEDIA, STATUSES
 
 MAX_DESCRIPTION = 10_000  # characters
-MAX_ATTACHED = 4
 UNATTACHED_MS = 24 * 3_600_000  # how long an upload waits for its status
 _COMMIT_GRACE_MS = 3_600_000  # a status that is named but absent may still be on its way this long
 _TRIES = 5
@@ -165,19 +164,15 @@ async def describe(
     Raises: Invalid, NotFound.
     """
     row = await unattached(ports, media_id, account_id=account_id)
-    return await _change(ports, row, lambda now: described(now, description=description, focus=focus))
-
-
-def described(row: Media, *, description: str | None = None, focus: tuple[float, float] | None = None) -> Media:
-    """The row with what is given; None leaves it.
-
-    Raises: Invalid.
-    """
     check_description(description or "")
-    return msgspec.structs.replace(
+    return await _change(
+        ports,
         row,
-        description=row.description if description is None else description,
-        focus=row.focus if focus is None else focus,
+        lambda now: msgspec.structs.replace(
+            now,
+            description=now.description if description is None else description,
+            focus=now.focus if focus is None else focus,
+        ),
     )
 
 
@@ -199,7 +194,8 @@ async def remove(ports: Ports, media_ids: Sequence[int]) -> None:
     It looks at the rows, so a task whose act was never committed, or a timer of an upload that was posted since,
     removes nothing.
     """
-    rows = [row for row in await load_many(ports, media_ids) if row is not None]
+    found = await ports.store.get_many(MEDIA, [(each,) for each in media_ids])
+    rows = [row for row in found if row is not None]
     holders = await ports.store.get_many(STATUSES, [(row.status_id,) for row in rows])
     now_ms = ports.clock.now_ms()
     for row, status in zip(rows, holders, strict=True):
@@ -213,50 +209,6 @@ async def remove(ports: Ports, media_ids: Sequence[int]) -> None:
         if not held:
             await ports.media.delete([key for key in (row.original, row.preview, row.raw) if key])
             await ports.store.drop(MEDIA, (row.media_id,))
-
-
-# For statuses ---------------------------------------------------------------------------------------------------------
-
-
-async def load_many(ports: Ports, ids: Sequence[int]) -> list[Media | None]:
-    """Rows by id, in the order of the ids. Cost: one read."""
-    return await ports.store.get_many(MEDIA, [(each,) for each in ids]) if ids else []
-
-
-async def attach(ports: Ports, *, account_id: int, media_ids: Sequence[int], status_id: int) -> list[Media]:
-    """The rows as a status holds them, to be put before or with the status. Nothing is written here.
-
-    Raises: Invalid where one is not the account's, held by another status, not ready, or named twice.
-    """
-    if len(media_ids) > MAX_ATTACHED:
-        raise Invalid(f"Validation failed: Cannot attach more than {MAX_ATTACHED} files")
-    if len(set(media_ids)) != len(media_ids):
-        raise Invalid("Validation failed: Media cannot be attached twice")
-    rows = await load_many(ports, media_ids)
-    good = [
-        row
-        for row in rows
-        if row is not None
-        and row.account_id == account_id
-        and row.status_id in (0, status_id)
-        and row.state in ("pending", "ready")
-    ]
-    if len(good) < len(rows):
-        ids = ", ".join(str(each) for each in media_ids if each not in {row.media_id for row in good})
-        raise Invalid(f"Validation failed: Media {ids} not found or already attached to another post")
-    if any(row.state == "pending" for row in good):
-        raise Invalid("Cannot attach files that have not finished processing. Try again in a moment!")
-    return [msgspec.structs.replace(row, status_id=status_id) for row in good]
-
-
-def release(ports: Ports, rows: Sequence[Media]) -> list[Write]:
-    """The writes that free media of their status, so that they can be posted again within a day."""
-    due_ms = ports.clock.now_ms() + UNATTACHED_MS
-    freed: list[Write] = []
-    for row in rows:
-        freed.append(Put(MEDIA, msgspec.structs.replace(row, status_id=0)))
-        freed.append(timer(ports, DeleteMedia((row.media_id,)), due_ms=due_ms))
-    return freed
 
 
 # For profiles and cards -----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from townsquare.media.studio import Studio
 from townsquare.queue.port import Queue
 from townsquare.search.port import Search
 from townsquare.settings import Settings
+from townsquare.social.outbound import Outbound
 from townsquare.social.outbox import Outbox
 from townsquare.social.passwords import Passwords
 from townsquare.store.port import Store
@@ -39,3 +40,4 @@ class Ports:
     new_id: Callable[[], int]  # snowflake
     passwords: Passwords = field(default_factory=Passwords)
     studio: Studio = field(default_factory=Studio)
+    outbound: Outbound = field(default_factory=Outbound)

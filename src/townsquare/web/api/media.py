@@ -105,9 +105,7 @@ async def _finished(request: Request, ports: Ports, row: Media) -> Response:
 
 
 ROUTES = [
-    Route(
-        "POST", "/api/v1/media", upload_and_wait, scope=_SCOPE, limit=Limit.MEDIA, body_limit_bytes=BODY_LIMIT_BYTES
-    ),
+    Route("POST", "/api/v1/media", upload_and_wait, scope=_SCOPE, limit=Limit.MEDIA, body_limit_bytes=BODY_LIMIT_BYTES),
     Route("POST", "/api/v2/media", upload, scope=_SCOPE, limit=Limit.MEDIA, body_limit_bytes=BODY_LIMIT_BYTES),
     Route("GET", "/api/v1/media/{id}", show, scope=_SCOPE),
     Route("PUT", "/api/v1/media/{id}", describe, scope=_SCOPE),
