@@ -15,6 +15,7 @@ _REFUSED = tuple(
     ip_network(each)
     for each in (
         "168.63.129.16/32",  # a cloud's metadata
+        "192.0.0.0/24",  # protocol assignments
         "192.88.99.0/24",  # relays of 6to4
         "2001:20::/28",  # identifiers, not addresses
         "3fff::/20",  # documentation

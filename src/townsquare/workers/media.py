@@ -1,0 +1,25 @@
+"""Uploads: made into what is shown, and removed when nobody holds them any more.
+
+Box: workers.
+"""
+
+from townsquare.model.tasks import DeleteMedia, ProcessMedia
+from townsquare.social import media
+from townsquare.social.ports import Ports
+from townsquare.workers.jobs import Job
+
+
+async def process_media(task: ProcessMedia, ports: Ports) -> None:
+    """Make the files of an upload; what is made already is left alone."""
+    await media.work_on(ports, task.media_id)
+
+
+async def delete_media(task: DeleteMedia, ports: Ports) -> None:
+    """Remove those of the media that no status holds, and uploads that found no status within a day."""
+    await media.remove(ports, task.media_ids)
+
+
+JOBS = {
+    ProcessMedia: Job(process_media, "media", tries=3, timeout_s=60.0),
+    DeleteMedia: Job(delete_media, "cleanup"),
+}
