@@ -65,10 +65,10 @@ def read_page(text: str) -> Page:
             close = text.find("<", at)
             page.title = html.unescape(text[at : min(close if close >= 0 else len(text), at + _TITLE_MAX)]).strip()
         elif name in _RAW:
-            close = _RAW_END[name].search(text, at)
-            if close is None:
+            ended = _RAW_END[name].search(text, at)
+            if ended is None:
                 break
-            at = close.end()
+            at = ended.end()
     return page
 
 
