@@ -7,10 +7,17 @@ from typing import Any
 from townsquare.model.tasks import decode_task
 from townsquare.queue.port import Delivery
 from townsquare.social.ports import Ports
-from townsquare.workers import graph, index, notify
+from townsquare.workers import cleanup, counts, fan_out, graph, index, notify
 
-JOBS: dict[type[Any], Any] = {**graph.JOBS, **index.JOBS, **notify.JOBS}
-LANES = ("graph", "notify", "index")
+JOBS: dict[type[Any], Any] = {
+    **cleanup.JOBS,
+    **counts.JOBS,
+    **fan_out.JOBS,
+    **graph.JOBS,
+    **index.JOBS,
+    **notify.JOBS,
+}
+LANES = ("fan_out", "counts", "graph", "notify", "index", "cleanup")
 
 
 async def do_all(ports: Ports, *, disorder: Random | None = None, lanes: Sequence[str] = LANES) -> int:

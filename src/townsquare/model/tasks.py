@@ -99,7 +99,7 @@ class CountStatus(Task, frozen=True):
 
 
 class CountVote(Task, frozen=True):
-    """Count one voter of a poll."""
+    """Count one voter of a poll; `voter` 0: all of them anew."""
 
     lane: ClassVar[str] = "counts"
     poll_id: int
@@ -207,6 +207,7 @@ class DeleteStatuses(Task, frozen=True):
 
     lane: ClassVar[str] = "cleanup"
     account_id: int
+    below: int = 0  # statuses from here on are done; 0: none yet
 
     def key(self) -> int:
         return self.account_id

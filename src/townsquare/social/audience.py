@@ -10,11 +10,13 @@ import numpy as np
 
 from townsquare.cache.port import Kind
 from townsquare.feeds.port import Ids
+from townsquare.model.account import Visibility
 from townsquare.model.status import Status
 from townsquare.social.ports import Ports
 from townsquare.store.follows import open_buckets
 from townsquare.store.tables import FOLLOWERS
 
+CHUNK = 10_000
 _STEP = 5_000  # rows of a bucket that are read at once
 _NOBODY = np.empty(0, np.int64)
 
@@ -23,6 +25,7 @@ class Audience(msgspec.Struct, frozen=True):
     """An author's followers, and those of them who do not want the boosts or only some languages. Sorted."""
 
     followers: Ids
+    chunks: tuple[Ids, ...]  # the same, in parts of at most CHUNK; always the same objects, so that feeds know them
     no_reblogs: Ids
     languages: dict[int, tuple[str, ...]]
 
@@ -36,7 +39,18 @@ def _decode(data: bytes) -> Audience:
     followers, no_reblogs, languages = msgspec.msgpack.decode(
         data, type=tuple[bytes, bytes, dict[int, tuple[str, ...]]]
     )
-    return Audience(np.frombuffer(followers, np.int64), np.frombuffer(no_reblogs, np.int64), languages)
+    return _audience(np.frombuffer(followers, np.int64), np.frombuffer(no_reblogs, np.int64), languages)
+
+
+def _audience(followers: Ids, no_reblogs: Ids, languages: dict[int, tuple[str, ...]]) -> Audience:
+    return Audience(followers, chunks(followers), no_reblogs, languages)
+
+
+def chunks(accounts: Ids) -> tuple[Ids, ...]:
+    """Accounts in parts that the feeds take at once."""
+    if len(accounts) <= CHUNK:
+        return (accounts,) if len(accounts) else ()
+    return tuple(accounts[start : start + CHUNK] for start in range(0, len(accounts), CHUNK))
 
 
 AUDIENCE: Kind[Audience] = Kind(name="au", encode=_encode, decode=_decode, ttl_s=600, capacity=4_000)
@@ -74,25 +88,29 @@ async def _load(ports: Ports, author: int, open_bucket: int) -> Audience:
             if len(rows) < _STEP:
                 break
             above = rows[-1].follower
-    return Audience(_sorted(followers), _sorted(no_reblogs), languages)
+    return _audience(_sorted(followers), _sorted(no_reblogs), languages)
 
 
 def _sorted(ids: list[int]) -> Ids:
     return np.unique(np.array(ids, np.int64)) if ids else _NOBODY
 
 
-def receivers(status: Status, audience: Audience, parent_audience: Audience | None, language: str) -> Ids:
-    """Whose home timelines a status goes to: arrays in, an array out, so the cost is no one's count but C's.
+def receivers(status: Status, audience: Audience, parent_audience: Audience | None, language: str) -> tuple[Ids, ...]:
+    """Whose home timelines a status goes to, besides the author's, in parts. Sets of accounts are arrays, so the cost
+    is not that of a step for each follower.
 
-    `parent_audience`: of the one whom a reply answers; `language`: of the original, for a boost.
+    `parent_audience`: of another one whom it answers; `language`: its own, or that of what it boosts.
     """
     found = audience.followers
+    if status.visibility is Visibility.DIRECT:
+        named = np.array([mention.account_id for mention in status.mentions], np.int64)
+        return chunks(np.intersect1d(found, named))
     if parent_audience is not None:
-        also = np.isin(found, [status.reply_to_author])
-        found = found[also | np.isin(found, parent_audience.followers, assume_unique=True)]
+        also = np.append(parent_audience.followers, status.reply_to_author)
+        found = found[np.isin(found, also)]
     if status.boost_of and len(audience.no_reblogs):
         found = np.setdiff1d(found, audience.no_reblogs, assume_unique=True)
     if audience.languages and language:
         others = [who for who, wanted in audience.languages.items() if language not in wanted]
         found = np.setdiff1d(found, np.array(others, np.int64), assume_unique=True)
-    return found
+    return audience.chunks if found is audience.followers else chunks(found)

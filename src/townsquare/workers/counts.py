@@ -1,0 +1,250 @@
+"""The counts lane: reactions, replies, statuses and votes, counted as sets.
+
+Box: workers. A row says whether its total holds it, and both stand in one partition, so they change in one step: a
+task done twice finds nothing to do. Tasks of one partition come one after another, so each total has one writer; a
+batch is one write for each partition, however many tasks it has.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from townsquare.kit.snowflake import month_of
+from townsquare.model.account import Visibility
+from townsquare.model.status import Status
+from townsquare.model.tasks import AnyTask, ApplyReaction, CountReply, CountStatus, CountVote, Notify
+from townsquare.social.hydrate import drop_accounts, drop_totals
+from townsquare.social.ports import Ports
+from townsquare.store.accounts import settle_stats
+from townsquare.store.port import Put, Write
+from townsquare.store.reactions import BUCKET_ROWS, buckets_of
+from townsquare.store.statuses import get_statuses
+from townsquare.store.tables import (
+    AUTHOR_LOG,
+    AUTHOR_LOG_COUNTS,
+    MINE,
+    POLL_COUNTS,
+    POLL_VOTES,
+    REACTION_COUNTS,
+    REACTIONS,
+    REPLY_COUNTS,
+    THREADS,
+    LogCountRow,
+    LogRow,
+    MineRow,
+    ReactionCountRow,
+    ReactionRow,
+    ReplyCountRow,
+    ThreadRow,
+    VoteCountRow,
+    VoteRow,
+)
+from townsquare.workers.jobs import Job, Jobs
+
+_TASKS_AT_ONCE = 15  # in one event of the outbox
+_VOTES_AT_ONCE = 1_000
+_OPEN = (Visibility.PUBLIC, Visibility.UNLISTED)
+
+
+# Reactions ------------------------------------------------------------------------------------------------------------
+
+
+async def apply_reactions(tasks: Sequence[ApplyReaction], ports: Ports) -> None:
+    """Bring the statuses' reactions, totals and notices into line with the actors' own rows."""
+    acts = list(dict.fromkeys((task.status_id, task.kind, task.actor) for task in tasks))
+    mine = await ports.store.get_many(MINE, [(actor, month_of(each), each, kind) for each, kind, actor in acts])
+    by_status: dict[int, list[tuple[str, int, MineRow | None]]] = {}
+    for (status_id, kind, actor), row in zip(acts, mine, strict=True):
+        by_status.setdefault(status_id, []).append((kind, actor, row))
+    statuses = await get_statuses(ports.store, list(by_status))
+    for (status_id, group), status in zip(by_status.items(), statuses, strict=True):
+        await _apply_reactions(ports, status_id, group, status)
+    await drop_totals(ports, list(by_status))
+
+
+async def _apply_reactions(
+    ports: Ports, status_id: int, acts: Sequence[tuple[str, int, MineRow | None]], status: Status | None
+) -> None:
+    totals = await buckets_of(ports.store, status_id)
+    counted = len(totals)
+    if sum(totals[-1].values()) >= BUCKET_ROWS:
+        totals.append({})
+    keys = [(status_id, bucket, kind, actor) for kind, actor, _ in acts for bucket in range(counted)]
+    found = {(row.kind, row.account_id): row for row in await ports.store.get_many(REACTIONS, keys) if row}
+    writes: dict[int, list[Write]] = {}
+    notices: list[AnyTask] = []
+    for kind, actor, mine in acts:
+        old = found.get((kind, actor))
+        new = _reaction(status_id, len(totals) - 1, mine, old)
+        if new is None or new == old:
+            continue
+        writes.setdefault(new.bucket, []).append(Put(REACTIONS, new))
+        total = totals[new.bucket]
+        total[kind] = total.get(kind, 0) + new.counted - (old is not None and old.counted)
+        if status is not None and not status.deleted and status.author != actor:
+            notices += _notices(status, new, old)
+    for bucket, rows in writes.items():
+        for kind, n in totals[bucket].items():
+            rows.append(Put(REACTION_COUNTS, ReactionCountRow(status_id=status_id, bucket=bucket, kind=kind, n=n)))
+    # The notices first: they are made from the actors' own rows, and a repeat would find nothing to do.
+    for start in range(0, len(notices), _TASKS_AT_ONCE):
+        await ports.outbox.commit(tasks=notices[start : start + _TASKS_AT_ONCE])
+    if writes:
+        await ports.store.write([write for rows in writes.values() for write in rows])
+
+
+def _reaction(status_id: int, open_bucket: int, mine: MineRow | None, old: ReactionRow | None) -> ReactionRow | None:
+    """The counted side of an actor's row; None where there is and was nothing."""
+    if mine is None or (old is None and not mine.on):
+        return None
+    return ReactionRow(
+        status_id=status_id,
+        bucket=old.bucket if old is not None else open_bucket,
+        kind=mine.kind,
+        account_id=mine.account_id,
+        on=mine.on,
+        ref=mine.ref,
+        at_ms=mine.at_ms,
+        counted=mine.on,
+    )
+
+
+def _notices(status: Status, new: ReactionRow, old: ReactionRow | None) -> list[AnyTask]:
+    """Tell the author of an act that stands, and take back the notice of one that no longer does."""
+    times = [row.at_ms for row in (old, new) if row is not None and row.on]
+    return [
+        Notify(recipient=status.author, actor=new.account_id, kind=new.kind, status_id=status.status_id, at_ms=at_ms)
+        for at_ms in dict.fromkeys(times)
+    ]
+
+
+# Replies --------------------------------------------------------------------------------------------------------------
+
+
+async def count_replies(tasks: Sequence[CountReply], ports: Ports) -> None:
+    """Count open replies for what they answer, and take out those that are gone."""
+    replies = list(dict.fromkeys((task.root, task.status_id) for task in tasks))
+    rows = await ports.store.get_many(THREADS, replies)
+    statuses = await get_statuses(ports.store, [status_id for _, status_id in replies])
+    by_root: dict[int, list[tuple[ThreadRow, ThreadRow]]] = {}
+    for row, status in zip(rows, statuses, strict=True):
+        if row is not None:
+            on = status is not None and not status.deleted
+            new = msgspec.structs.replace(row, on=on, counted=on and row.visibility in _OPEN)
+            if new != row:
+                by_root.setdefault(row.root, []).append((row, new))
+    parents = list(dict.fromkeys((new.root, new.parent) for group in by_root.values() for _, new in group))
+    found = await ports.store.get_many(REPLY_COUNTS, parents) if parents else []
+    totals = {key: row.n if row else 0 for key, row in zip(parents, found, strict=True)}
+    for group in by_root.values():
+        for old, new in group:
+            totals[new.root, new.parent] += new.counted - old.counted
+    writes: list[Write] = [Put(THREADS, new) for group in by_root.values() for _, new in group]
+    writes += [Put(REPLY_COUNTS, ReplyCountRow(root=root, parent=parent, n=n)) for (root, parent), n in totals.items()]
+    if writes:
+        await ports.store.write(writes)
+    await drop_totals(ports, list(dict.fromkeys(row.parent for row in rows if row is not None)))
+
+
+# Statuses -------------------------------------------------------------------------------------------------------------
+
+
+async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
+    """Count the authors' statuses, take out those that are gone, and set the authors' totals."""
+    made = list(dict.fromkeys((task.author, month_of(task.status_id), task.status_id) for task in tasks))
+    rows = await ports.store.get_many(AUTHOR_LOG, made)
+    statuses = await get_statuses(ports.store, [status_id for _, _, status_id in made])
+    months = list(dict.fromkeys((author, month) for author, month, _ in made))
+    found = await ports.store.get_many(AUTHOR_LOG_COUNTS, months)
+    totals = {key: row.n if row else 0 for key, row in zip(months, found, strict=True)}
+    writes: list[Write] = []
+    changed: set[tuple[int, int]] = set()
+    for row, status in zip(rows, statuses, strict=True):
+        if row is None:  # never committed
+            continue
+        new = _counted(row, status)
+        if new != row:
+            writes.append(Put(AUTHOR_LOG, new))
+            totals[row.author, row.month] += new.counted - row.counted
+            changed.add((row.author, row.month))
+    writes += [
+        Put(AUTHOR_LOG_COUNTS, LogCountRow(author=author, month=month, n=totals[author, month]))
+        for author, month in changed
+    ]
+    if writes:
+        await ports.store.write(writes)
+    authors = list(dict.fromkeys(author for author, _, _ in made))
+    for author in authors:
+        await settle_stats(ports.store, author, ports.clock)
+    await drop_accounts(ports, authors)
+
+
+def _counted(row: LogRow, status: Status | None) -> LogRow:
+    on = status is not None and not status.deleted
+    return msgspec.structs.replace(row, on=on, counted=on and row.visibility != Visibility.DIRECT)
+
+
+# Votes ----------------------------------------------------------------------------------------------------------------
+
+
+async def count_votes(tasks: Sequence[CountVote], ports: Ports) -> None:
+    """Count votes; a voter of 0 stands for all of the poll's, counted anew."""
+    by_poll: dict[int, list[int]] = {}
+    for task in tasks:
+        by_poll.setdefault(task.poll_id, []).append(task.voter)
+    polls = await get_statuses(ports.store, list(by_poll))
+    for (poll_id, voters), status in zip(by_poll.items(), polls, strict=True):
+        if status is None or status.poll is None:
+            continue
+        options = len(status.poll.options)
+        if 0 in voters:
+            await _recount_votes(ports, poll_id, options)
+        else:
+            await _count_votes(ports, poll_id, list(dict.fromkeys(voters)), options)
+    await drop_totals(ports, list(by_poll))
+
+
+async def _count_votes(ports: Ports, poll_id: int, voters: Sequence[int], options: int) -> None:
+    rows = await ports.store.get_many(POLL_VOTES, [(poll_id, voter) for voter in voters])
+    new = [row for row in rows if row is not None and not row.counted]
+    if not new:
+        return
+    total = await ports.store.get(POLL_COUNTS, (poll_id,))
+    votes = list(total.votes) if total else [0] * options
+    _add(votes, new)
+    await _write_votes(ports, poll_id, new, votes, (total.voters if total else 0) + len(new))
+
+
+async def _recount_votes(ports: Ports, poll_id: int, options: int) -> None:
+    votes, voters, above = [0] * options, 0, None
+    uncounted: list[VoteRow] = []
+    while True:
+        rows = await ports.store.range(POLL_VOTES, (poll_id,), above=above, limit=_VOTES_AT_ONCE)
+        _add(votes, rows)
+        voters += len(rows)
+        uncounted += [row for row in rows if not row.counted]
+        if len(rows) < _VOTES_AT_ONCE:
+            break
+        above = rows[-1].voter
+    await _write_votes(ports, poll_id, uncounted, votes, voters)
+
+
+def _add(votes: list[int], rows: Sequence[VoteRow]) -> None:
+    for row in rows:
+        for choice in row.choices:
+            if choice < len(votes):
+                votes[choice] += 1
+
+
+async def _write_votes(ports: Ports, poll_id: int, rows: Sequence[VoteRow], votes: list[int], voters: int) -> None:
+    counted: list[Write] = [Put(POLL_VOTES, msgspec.structs.replace(row, counted=True)) for row in rows]
+    total = VoteCountRow(poll_id=poll_id, votes=tuple(votes), voters=voters)
+    await ports.store.write([*counted, Put(POLL_COUNTS, total)])
+
+
+JOBS: Jobs = {
+    ApplyReaction: Job(apply_reactions, lane=ApplyReaction.lane, batch=True),
+    CountReply: Job(count_replies, lane=CountReply.lane, batch=True),
+    CountStatus: Job(count_statuses, lane=CountStatus.lane, batch=True),
+    CountVote: Job(count_votes, lane=CountVote.lane, batch=True),
+}
