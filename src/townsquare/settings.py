@@ -48,10 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     confirm_email: Annotated[bool, _about("Whether a new address must be confirmed before its account works.")] = True
     test_mode: Annotated[
         bool,
-        _about(
-            "For test programs: sign-ups confirmed at once, password grant, no rate limits for loopback, short "
-            "passwords (8 characters)."
-        ),
+        _about("For test programs: sign-ups confirmed at once, tokens for passwords, no rate limits for loopback."),
     ] = False
     relaxed_sync: Annotated[bool, _about("Faster writes that a power cut may lose. Not for real people.")] = False
     trusted_proxies: Annotated[list[str], _about("Addresses whose X-Forwarded-For is believed, e.g. 127.0.0.1.")] = []

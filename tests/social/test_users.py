@@ -15,7 +15,7 @@ from townsquare.kit.emails import email_hash
 from townsquare.model.account import Account, Role, User
 from townsquare.model.errors import Forbidden, Invalid, NotFound
 from townsquare.model.tasks import IndexAccount, SendMail, decode_task
-from townsquare.social import links, sign_up_form, tokens, users
+from townsquare.social import accounts, links, sign_up_form, tokens, users
 from townsquare.social.passwords import NOBODY, Passwords
 from townsquare.social.ports import Ports
 from townsquare.social.sessions import find_session
@@ -125,6 +125,23 @@ async def test_block_evasion_by_another_spelling_of_the_address(ports: Ports, em
     with pytest.raises(Invalid) as caught:
         await make(ports, "bob", email=email)
     assert codes(caught.value) == {"email": "ERR_TAKEN"}
+
+
+async def test_a_deleted_account_leaves_its_address_free_and_keeps_nothing(ports: Ports) -> None:
+    account, _ = await make(ports, "ann")
+    await accounts.delete(ports, account.account_id)
+    user = await ports.store.get(USERS, (account.account_id,))
+    assert user is not None
+    assert (user.email, user.disabled) == ("", True)
+    await make(ports, "bob", email="ann@example.org")
+
+
+async def test_block_evasion_by_deleting_a_suspended_account(ports: Ports) -> None:
+    account, _ = await make(ports, "ann")
+    await accounts.suspend(ports, account.account_id)
+    await accounts.delete(ports, account.account_id)
+    with pytest.raises(Invalid):
+        await make(ports, "bob", email="ann@example.org")
 
 
 async def test_pleroma_2_0_3_the_name_of_a_deleted_account_stays_taken(ports: Ports, clock: SetClock) -> None:

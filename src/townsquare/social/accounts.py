@@ -18,7 +18,7 @@ from townsquare.social.ports import Ports
 from townsquare.social.seeing import may_list, may_see
 from townsquare.social.sessions import drop_account_sessions
 from townsquare.social.tokens import revoke_all
-from townsquare.social.users import change_user
+from townsquare.social.users import forget_user
 from townsquare.social.viewer import Viewer
 from townsquare.store import accounts as rows
 from townsquare.store.author_log import log_page, pinned
@@ -206,6 +206,8 @@ async def delete(ports: Ports, account_id: int) -> None:
             suspended=True,
         )
 
+    (person,) = await people(ports, [account_id])
+    was_suspended = person is not None and person.account.suspended
     await change_account(ports, account_id, empty, tasks=[DeleteStatuses(account_id=account_id)])
+    await forget_user(ports, account_id, frees_address=not was_suspended)
     await revoke_all(ports, account_id)
-    await change_user(ports, account_id, lambda user: msgspec.structs.replace(user, disabled=True))

@@ -230,6 +230,20 @@ async def change_email(ports: Ports, account_id: int, email: str) -> User:
     return user
 
 
+async def forget_user(ports: Ports, account_id: int, *, frees_address: bool) -> None:
+    """Remove what only the person gave: address, password. Nobody can log in; links and codes are dead.
+
+    `frees_address` False keeps the address from being used again, as after a suspension.
+    Raises: NotFound.
+    """
+    old = await ports.store.get(USERS, (account_id,))
+    await change_user(
+        ports, account_id, lambda user: User(account_id=account_id, email="", password_hash=NOBODY, disabled=True)
+    )
+    if old is not None and old.email and frees_address:
+        await ports.store.drop(LOGINS, (email_hash(old.email),))
+
+
 async def send_confirmation(ports: Ports, user: User) -> None:
     """Send the mail with the link that confirms the user's present address."""
     task = SendMail(mail_id=ports.new_id(), kind="confirm", account_id=user.account_id, to=user.email)

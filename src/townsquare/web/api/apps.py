@@ -5,6 +5,7 @@ Box: web. Source: Mastodon API, /methods/apps/
 
 import msgspec
 
+from townsquare.model.account import App, Token
 from townsquare.model.errors import Unauthorized
 from townsquare.render.app import app_dict, credential_app_dict
 from townsquare.social import apps
@@ -35,10 +36,18 @@ async def create(request: Request, ports: Ports) -> Response:
 
 async def verify_credentials(request: Request, ports: Ports) -> Response:
     """The client program that the token belongs to."""
-    app = await apps.find_app(ports, request.session.token.client_id) if request.session else None
+    if request.session is None:
+        raise Unauthorized
+    token = request.session.token
+    app = await apps.find_app(ports, token.client_id) if token.client_id else _own_app(token)
     if app is None:
         raise Unauthorized
     return json_response(app_dict(app, vapid_key=await vapid_public_key(ports)))
+
+
+def _own_app(token: Token) -> App:
+    """What stands for the server itself, whose command line made the token."""
+    return App(client_id="", app_id=0, secret_hash=b"", name=token.app_name or "Townsquare", scopes=token.scopes)
 
 
 ROUTES = [

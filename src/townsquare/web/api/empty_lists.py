@@ -36,11 +36,6 @@ async def push_subscription(request: Request, ports: Ports) -> Response:
     raise NotFound("Record not found")
 
 
-async def donation_campaigns(request: Request, ports: Ports) -> Response:
-    """A campaign to show: there is none."""
-    return Response(b"", 204)
-
-
 _user = partial(Route, "GET")
 _public = partial(Route, "GET", access=Access.PUBLIC)
 
@@ -63,5 +58,4 @@ ROUTES = [
     _public("/api/v1/trends/tags", _none_of("Hashtags much used just now")),
     _public("/api/v1/trends/links", _none_of("Links much shared just now")),
     _public("/api/v1/trends/statuses", _none_of("Statuses much liked just now")),
-    _public("/api/v1/donation_campaigns", donation_campaigns),
 ]
