@@ -12,7 +12,7 @@ from townsquare.social.notifications import settle_notice
 from townsquare.social.ports import Ports
 from townsquare.store.relations import relation_page
 from townsquare.store.tables import POLL_VOTES, REACTIONS, STATUSES
-from townsquare.workers.jobs import Job
+from townsquare.workers.jobs import Job, Jobs
 
 _PAGE = 500
 _BUCKETS = 64  # of reactions
@@ -96,7 +96,7 @@ async def poll_ended(task: PollEnded, ports: Ports) -> None:
         above = rows[-1].voter
 
 
-JOBS = {
+JOBS: Jobs = {
     Notify: Job(notify, lane="notify"),
     NotifyMentions: Job(notify_mentions, lane="notify", timeout_s=300),
     PollEnded: Job(poll_ended, lane="notify", timeout_s=300),
