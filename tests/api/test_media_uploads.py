@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.api.conftest import Person, Server
-from tests.unit.media.made import SECRET, scene, still, with_metadata
+from tests.unit.media.made import SECRET, animation, scene, still, with_metadata
 
 from townsquare.media.picture import Use
 from townsquare.model.errors import Invalid
@@ -286,3 +286,76 @@ async def test_profile_pictures_have_a_still_one_beside_them(server: Server) -> 
     stored = await store_profile_picture(server.ports, still("jpeg", scene(900, 600)), kind=Use.AVATAR)
     assert stored.key == stored.static_key
     assert await server.ports.media.get(stored.key)
+
+
+# Pictures of profiles, and files as they are served -----------------------------------------------------------------
+
+
+@pytest.mark.slow
+async def test_an_avatar_is_cut_shown_and_replaced(server: Server) -> None:
+    ann = await server.sign_in("ann")
+    path = "/api/v1/accounts/update_credentials"
+    files = {"avatar": ("a.jpg", with_metadata("jpeg"), "image/jpeg"), "header": ("h.png", still("png"), "image/png")}
+    account = (await server.client.patch(path, headers=ann.headers, files=files)).json()
+    assert account["avatar"].startswith("http://localhost:3000/media/")
+    assert account["avatar"] == account["avatar_static"]
+    picture = await server.client.get(account["avatar"])
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert SECRET not in picture.content
+    assert len(server.ports.media._files) == 2
+    files = {"avatar": ("a.gif", animation("gif"), "image/gif")}
+    moving = (await server.client.patch(path, headers=ann.headers, files=files)).json()
+    assert moving["avatar"].endswith(".gif")
+    assert moving["avatar_static"].endswith(".jpg")
+    assert moving["header"] == account["header"]
+    assert (await server.client.get(account["avatar"])).status_code == 404
+    assert len(server.ports.media._files) == 3
+    await server.client.delete("/api/v1/profile/avatar", headers=ann.headers)
+    assert len(server.ports.media._files) == 1
+
+
+async def test_a_profile_with_a_wrong_picture_or_a_wrong_field_does_not_change(server: Server) -> None:
+    ann = await server.sign_in("ann")
+    path = "/api/v1/accounts/update_credentials"
+    svg = {"avatar": ("a.jpg", b"<svg/>", "image/jpeg")}
+    answer = await server.client.patch(path, headers=ann.headers, files=svg, data={"display_name": "New"})
+    assert answer.status_code == 422
+    assert "Avatar must be a JPEG" in answer.json()["error"]
+    good = {"avatar": ("a.jpg", still("jpeg"), "image/jpeg")}
+    answer = await server.client.patch(path, headers=ann.headers, files=good, data={"display_name": "x" * 5000})
+    assert answer.status_code == 422
+    assert not server.ports.media._files
+    account = (await server.client.get("/api/v1/accounts/verify_credentials", headers=ann.headers)).json()
+    assert account["display_name"] != "New"
+
+
+async def test_user_upload_headers_files_are_served_as_what_they_are(server: Server) -> None:
+    key = f"ab/cd/{'0' * 28}.png"
+    await server.ports.media.put(key, b"<script>alert(1)</script>", content_type="text/html")
+    answer = await server.client.get(f"/media/{key}", headers={"Accept": "application/activity+json"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/media/..%2f..%2fconfig",
+        "/media/../../etc/passwd",
+        "/media//etc/passwd",
+        "/media/ab/cd/..%5c..%5cpasswd",
+        f"/media/raw/ab/cd/{'0' * 28}.bin",
+        f"/media/ab/cd/{'0' * 28}.bin",
+        f"/media/ab/cd/{'0' * 28}.svg",
+        f"/media/ab/cd/{'0' * 28}.jpg%00.png",
+        f"/media/ab/cd/{'1' * 28}.png",
+        "/media/",
+    ],
+)
+async def test_cve_2024_23334_nothing_else_is_served(server: Server, path: str) -> None:
+    await server.ports.media.put(f"raw/ab/cd/{'0' * 28}.bin", b"raw", content_type="application/octet-stream")
+    await server.ports.media.put(f"ab/cd/{'0' * 28}.bin", b"raw", content_type="application/octet-stream")
+    assert (await server.client.get(path)).status_code == 404

@@ -8,8 +8,7 @@ ALLOWED = {
     "social/exchange.py",  # the guarded client's own connection
     "streaming/local.py",  # Unix sockets between our own processes
     "streaming/links.py",
-    "queue/sqlite.py",
-    "queue/sqlite_shares.py",
+    "cli/roles.py",  # listens
 }
 CLIENTS = {"httpx", "httpcore", "aiohttp", "requests", "urllib3", "http.client", "urllib.request", "ftplib", "smtplib"}
 CALLS = {

@@ -3,7 +3,7 @@
 Box: workers.
 """
 
-from townsquare.model.tasks import FetchCard
+from townsquare.model.tasks import FetchCard, Task
 from townsquare.social import cards
 from townsquare.social.hydrate import drop_statuses
 from townsquare.social.ports import Ports
@@ -23,4 +23,4 @@ async def fetch_card(task: FetchCard, ports: Ports) -> None:
     await drop_statuses(ports, [task.status_id])
 
 
-JOBS = {FetchCard: Job(fetch_card, "cards", timeout_s=60.0)}
+JOBS: dict[type[Task], Job] = {FetchCard: Job(fetch_card, "cards", timeout_s=60.0)}

@@ -3,7 +3,7 @@
 Box: workers.
 """
 
-from townsquare.model.tasks import DeleteMedia, ProcessMedia
+from townsquare.model.tasks import DeleteMedia, ProcessMedia, Task
 from townsquare.social import media
 from townsquare.social.ports import Ports
 from townsquare.workers.jobs import Job
@@ -19,7 +19,7 @@ async def delete_media(task: DeleteMedia, ports: Ports) -> None:
     await media.remove(ports, task.media_ids)
 
 
-JOBS = {
+JOBS: dict[type[Task], Job] = {
     ProcessMedia: Job(process_media, "media", tries=3, timeout_s=60.0),
     DeleteMedia: Job(delete_media, "cleanup"),
 }

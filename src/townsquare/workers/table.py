@@ -5,7 +5,7 @@ Box: workers.
 
 from townsquare.social.ports import Ports
 from townsquare.social.server_stats import recount
-from townsquare.workers import graph, index, mail, notify
+from townsquare.workers import cards, graph, index, mail, media, notify
 from townsquare.workers.jobs import Jobs
 from townsquare.workers.schedule import PERIODIC, Periodic
 
@@ -16,9 +16,11 @@ async def count_server(ports: Ports) -> None:
 
 
 ALL_JOBS: Jobs = {
+    **cards.JOBS,
     **graph.JOBS,
     **index.JOBS,
     **mail.JOBS,
+    **media.JOBS,
     **notify.JOBS,
 }
 

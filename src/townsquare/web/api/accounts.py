@@ -13,6 +13,7 @@ from townsquare.render.relationship import relationship
 from townsquare.social import accounts, follows, profile, search
 from townsquare.social.ports import Ports
 from townsquare.social.profile import Profile, ProfileChange
+from townsquare.social.profile_pictures import change_profile_and_pictures
 from townsquare.social.viewer import viewer_of
 from townsquare.web.api.joined import account_list, joined, status_list
 from townsquare.web.paging import offset_link_header, page_limit, page_offset, window
@@ -154,8 +155,8 @@ async def changed_profile(request: Request, ports: Ports) -> Profile:
         given["fields"] = tuple((field.name, field.value) for field in asked.fields_attributes)
     if asked.source is not None:
         given.update(msgspec.structs.asdict(asked.source))
-    change = ProfileChange(**given)
-    return await profile.change_profile(ports, request.account.account_id, change)
+    pictures = {name: file.data for name in ("avatar", "header") if (file := request.files.get(name)) and file.data}
+    return await change_profile_and_pictures(ports, request.account.account_id, ProfileChange(**given), **pictures)
 
 
 async def update_credentials(request: Request, ports: Ports) -> Response:

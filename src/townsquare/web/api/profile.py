@@ -7,6 +7,7 @@ from townsquare.render.profile import profile as profile_page
 from townsquare.social import profile
 from townsquare.social.ports import Ports
 from townsquare.social.profile import Profile, ProfileChange
+from townsquare.social.profile_pictures import change_profile_and_pictures
 from townsquare.web.api.accounts import UPLOAD_BYTES, changed_profile, credentials_response
 from townsquare.web.routes import Request, Response, Route, json_response
 
@@ -28,13 +29,13 @@ def _shown(found: Profile, ports: Ports) -> Response:
 async def delete_avatar(request: Request, ports: Ports) -> Response:
     """Take one's picture away; the drawn one is shown again."""
     gone = ProfileChange(avatar="", avatar_static="", avatar_description="")
-    return credentials_response(await profile.change_profile(ports, request.account.account_id, gone), ports)
+    return credentials_response(await change_profile_and_pictures(ports, request.account.account_id, gone), ports)
 
 
 async def delete_header(request: Request, ports: Ports) -> Response:
     """Take one's wide picture away."""
     gone = ProfileChange(header="", header_static="", header_description="")
-    return credentials_response(await profile.change_profile(ports, request.account.account_id, gone), ports)
+    return credentials_response(await change_profile_and_pictures(ports, request.account.account_id, gone), ports)
 
 
 _WRITE = ("write:accounts",)

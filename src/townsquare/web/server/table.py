@@ -31,7 +31,7 @@ from townsquare.web.api import (
     wellknown,
 )
 from townsquare.web.oauth import authorize, log_in, mailed_links, sign_up, token
-from townsquare.web.pages import layout
+from townsquare.web.pages import files, layout
 from townsquare.web.routes import Route
 
 ALL_ROUTES: tuple[Route, ...] = (
@@ -48,6 +48,7 @@ ALL_ROUTES: tuple[Route, ...] = (
     *favourites.ROUTES,
     *follow_requests.ROUTES,
     *instance.ROUTES,
+    *files.ROUTES,
     *layout.ROUTES,
     *log_in.ROUTES,
     *mailed_links.ROUTES,
