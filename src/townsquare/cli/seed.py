@@ -11,7 +11,6 @@ import click
 
 from townsquare.cli.options import Context, data_option, json_option
 from townsquare.cli.session import show, with_ports
-from townsquare.model.errors import Invalid
 from townsquare.social.ports import Ports
 
 
@@ -67,10 +66,7 @@ def seed(  # noqa: PLR0917 - an option each
     shown = _Progress(quiet=as_json)
 
     async def act(ports: Ports) -> fill.Made:
-        try:
-            return await fill.Filling(ports, edges, plan, seed=seed, words=words, progress=shown).run()
-        except Invalid as exc:
-            raise Invalid(fill.refuse_seeded(exc)) from exc
+        return await fill.Filling(ports, edges, plan, seed=seed, words=words, progress=shown).run()
 
     made = with_ports(context.settings(data=data), act)
     shown.end()

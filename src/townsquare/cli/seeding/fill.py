@@ -89,7 +89,10 @@ class Filling:
         async def join(person: tuple[int, str, str, str]) -> tuple[Account, User]:
             number, username, display_name, note = person
             form = SignUp(username=username, email=f"{username}@people.example", locale="en")
-            account, user = await users.create_user(self._ports, form, password_hash=password_hash, confirmed=True)
+            try:
+                account, user = await users.create_user(self._ports, form, password_hash=password_hash, confirmed=True)
+            except Invalid as exc:
+                raise Invalid("These people are here already; choose another folder with --data.") from exc
             account = await change_account(
                 self._ports,
                 account.account_id,
@@ -134,6 +137,7 @@ class Filling:
                     data=draw(picture),
                     description="Coloured hills under a pale sky",
                 )
+                await media.work_on(self._ports, upload.media_id)
                 attached, self.made.pictures = (upload.media_id,), self.made.pictures + 1
             if reply is not None:
                 # Most answer what is new.
@@ -200,8 +204,3 @@ def draw(hue: float) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
-
-
-def refuse_seeded(exc: Invalid) -> str:
-    """What to tell where the people are there already."""
-    return f"This server seems to be seeded already ({exc}); choose another folder with --data."
