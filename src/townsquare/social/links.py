@@ -12,7 +12,6 @@ from townsquare.model.errors import Invalid, NotFound
 from townsquare.model.tasks import SendMail
 from townsquare.social import sign_up_form
 from townsquare.social.ports import Ports
-from townsquare.social.tokens import revoke_all
 from townsquare.social.users import OWNER_SETTING, change_user, set_password, sign_up
 from townsquare.store.port import Put
 from townsquare.store.tables import ACCOUNTS, SECRETS, SETTINGS, USERS, SecretRow
@@ -81,7 +80,6 @@ async def reset_password(ports: Ports, *, secret: str, password: str) -> None:
         row.account_id,
         lambda user: msgspec.structs.replace(user, confirmed=True) if user.email == row.email else user,
     )
-    await revoke_all(ports, row.account_id)
 
 
 async def ask_for_mail(ports: Ports, *, kind: str, email: str) -> None:

@@ -17,6 +17,7 @@ from townsquare.social.passwords import NOBODY
 from townsquare.social.ports import Ports
 from townsquare.social.sessions import drop_account_sessions
 from townsquare.social.sign_up_form import TAKEN, refuse
+from townsquare.social.tokens import revoke_all
 from townsquare.store.port import Put
 from townsquare.store.tables import (
     ACCOUNT_STATS,
@@ -186,8 +187,8 @@ async def change_user(ports: Ports, account_id: int, change: Callable[[User], Us
     raise Conflict("Somebody else is changing this user just now")
 
 
-async def set_password(ports: Ports, account_id: int, password: str) -> None:
-    """Give a user a new password. All codes and links made before are dead; end the tokens by `tokens.revoke_all`.
+async def set_password(ports: Ports, account_id: int, password: str, *, keep_hash: bytes = b"") -> None:
+    """Give a user a new password. All codes and links made before are dead, and all tokens but perhaps the present one.
 
     Raises: Invalid, NotFound.
     """
@@ -197,6 +198,7 @@ async def set_password(ports: Ports, account_id: int, password: str) -> None:
     await change_user(
         ports, account_id, lambda user: msgspec.structs.replace(user, password_hash=password_hash, reset_ms=now_ms)
     )
+    await revoke_all(ports, account_id, except_hash=keep_hash)
 
 
 async def check_password(ports: Ports, user: User, password: str) -> None:

@@ -24,7 +24,7 @@ _NATIVE = "/oauth/authorize/native"
 _STATE_CHARACTERS = 4096
 _FORM_BYTES = 1 << 16
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.\[\]:-]+")
-_FALSE = frozenset({"", "0", "f", "F", "false", "FALSE", "off", "OFF"})
+_FALSE = frozenset({"", "0", "f", "F", "false", "False", "FALSE", "off", "OFF"})
 _MEANINGS = {
     "profile": "see who you are",
     "read": "read all that you can read here",
