@@ -45,7 +45,8 @@ class SqliteQueue:
         self._observer = who.Observer(self._place)
         self._consumers = set[SqliteConsumer]()
         self._watcher: asyncio.Task[None] | None = None
-        self._wake = asyncio.Event()
+        self.calm_s = _POLL_S[0]  # pause between two looks, growing while nothing comes
+        self.pause: _Pause | None = None
 
     @classmethod
     async def open(cls, path: str | Path, *, clock: Clock) -> "SqliteQueue":
@@ -64,7 +65,7 @@ class SqliteQueue:
         if not messages:
             return
         if await self.write(lambda db: sql.put(db, messages, now_ms)):
-            self._wake.set()
+            self.wake()
 
     async def sync(self) -> None:
         # The log alone: what has left it for the file itself was synced when it was moved there.
@@ -89,7 +90,7 @@ class SqliteQueue:
     async def redrive(self, lane: str, message_id: int) -> bool:
         now_ms = self.clock.now_ms()
         found = await self.write(lambda db: sql.redrive(db, lane, message_id, now_ms))
-        self._wake.set()
+        self.wake()
         return found
 
     async def discard(self, lane: str, message_id: int) -> bool:
@@ -113,7 +114,12 @@ class SqliteQueue:
 
     def wake(self) -> None:
         """Look about at once: something in the file was changed by this process."""
-        self._wake.set()
+        if self.pause is not None:
+            self.pause.end()
+
+    def version(self) -> object:
+        """Changes with every commit to the file, by whichever process."""
+        return self._reader.pragma("data_version")
 
     async def write(self, job: Callable[[apsw.Connection], T]) -> T:
         """The job's result, once committed. Raises: Unavailable; nothing of it was done then."""
@@ -132,33 +138,31 @@ class SqliteQueue:
                 await asyncio.sleep(_ANEW_S)
 
     async def _look_about(self) -> None:
-        version = shares = next_due_ms = None
-        pause_s = _POLL_S[0]
+        shares, next_due_ms = -1, None
+        version: object = None
         next_tend_s = next_beat_s = next_forget_s = 0.0
         while True:
-            now_s, now_ms = time.monotonic(), self.clock.now_ms()
-            tend = now_s >= next_tend_s
-            seen = self._reader.pragma("data_version")
+            now_s = time.monotonic()
+            seen = self.version()
             if seen != version:
                 version = seen
                 is_new, now_shares, next_due_ms = self._look()
-                pause_s = _POLL_S[0] if is_new else pause_s
-                tend = tend or now_shares != shares
+                self.calm_s = _POLL_S[0] if is_new else self.calm_s
+                next_tend_s = next_tend_s if now_shares == shares else now_s
                 shares = now_shares
-            if next_due_ms is not None and next_due_ms <= now_ms:
-                next_due_ms = None
+            if next_due_ms is not None and next_due_ms <= self.clock.now_ms():
                 await self.write(lambda db: sql.bring_due(db, self.clock.now_ms()))
             if now_s >= next_beat_s and self._consumers:
                 next_beat_s = now_s + min(_BEAT_S, *(c.lease_s / 4 for c in self._consumers))
                 await self.write(partial(who.beat, consumers=[consumer.id for consumer in self._consumers]))
-            if tend:
+            if now_s >= next_tend_s:
                 settled = await self._tend()
                 next_tend_s = now_s + (_TEND_S if settled else _TEND_SOON_S)
             if now_s >= next_forget_s:
                 more = await self._forget()
                 next_forget_s = now_s + (_FORGET_SOON_S if more else _FORGET_S)
-            await self._pause(pause_s)
-            pause_s = min(pause_s * 1.15, _POLL_S[1])
+            until_s = min(next_tend_s, next_beat_s, next_forget_s)
+            await _Pause(self, version, until_s=until_s, due_ms=next_due_ms).over
 
     def _look(self) -> tuple[bool, int, int | None]:
         """Wake consumers with new messages: whether there are such, the shares' version, when something is due."""
@@ -186,14 +190,40 @@ class SqliteQueue:
             await self.write(lambda db: sql.forget(db, now_ms))
         return has_old
 
-    async def _pause(self, pause_s: float) -> None:
-        """Wait for `wake`, at most `pause_s`. Runs all day, so without the price of an `asyncio.timeout`."""
-        timer = asyncio.get_running_loop().call_later(pause_s, self._wake.set)
+
+class _Pause:
+    """Looks at the file's version again and again, less and less often; `over` when there is something to do.
+
+    This runs all day, so it is a callback of the loop: a task that sleeps costs twice as much.
+    """
+
+    def __init__(self, queue: SqliteQueue, version: object, *, until_s: float, due_ms: int | None) -> None:
+        self._queue, self._version, self._until_s, self._due_ms = queue, version, until_s, due_ms
+        self._loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[None] = self._loop.create_future()
+        self._timer = self._loop.call_later(queue.calm_s, self._look)
+        queue.pause = self
+
+    def end(self) -> None:
+        """It is over: there is something to do."""
+        self._timer.cancel()
+        if not self.over.done():
+            self.over.set_result(None)
+
+    def _look(self) -> None:
+        if self.over.done():  # cancelled
+            return
+        self._queue.calm_s = min(self._queue.calm_s * 1.15, _POLL_S[1])
         try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
-        self._wake.clear()
+            changed = self._queue.version() != self._version
+        except apsw.Error as exc:
+            self.over.set_exception(exc)
+            return
+        is_due = self._due_ms is not None and self._due_ms <= self._queue.clock.now_ms()
+        if changed or is_due or time.monotonic() >= self._until_s:
+            self.over.set_result(None)
+        else:
+            self._timer = self._loop.call_later(self._queue.calm_s, self._look)
 
 
 def _sync_file(path: str) -> None:
