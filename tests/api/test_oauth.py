@@ -16,6 +16,9 @@ from townsquare.kit.clock import SetClock
 from townsquare.model.account import Account
 from townsquare.social import sign_up_form, users
 from townsquare.social.ports import Ports
+from townsquare.social.server_values import vapid_public_key
+from townsquare.store.tables import APPS, CODES
+from townsquare.web.csrf import server_key
 from townsquare.web.server.app import make_app
 from townsquare.web.server.table import ALL_ROUTES
 
@@ -137,6 +140,32 @@ async def test_cve_2022_36087_odd_programs_are_refused(server: Server, changed: 
     answer = await server.client.post("/api/v1/apps", json=form)
     assert answer.status_code == status, answer.text
     assert "error" in answer.json()
+
+
+@pytest.mark.parametrize("name", ["client_name", "redirect_uris", "scopes", "website"])
+async def test_cve_2026_23963_a_megabyte_is_refused_and_not_kept(server: Server, name: str) -> None:
+    form = {"client_name": "App", "redirect_uris": CALLBACK} | {name: "x" * 1_000_000}
+    answer = await server.client.post("/api/v1/apps", json=form)
+    assert answer.status_code in (400, 422)
+    assert (await server.ports.store.scan(APPS, limit=1))[0] == []
+
+
+@pytest.mark.parametrize("name", ["client_id", "redirect_uri", "state", "scope", "code_challenge"])
+async def test_cve_2021_21393_a_megabyte_in_the_consent_form(server: Server, ann: Account, name: str) -> None:
+    page = await server.client.get("/oauth/authorize", params=query_of(await register(server.client)))
+    answer = await send(server.client, page, **{name: "x" * 1_000_000})
+    assert answer.status_code in (400, 401)
+    assert "location" not in answer.headers
+    assert (await server.ports.store.scan(CODES, limit=1))[0] == []
+
+
+async def test_cve_2019_5885_every_server_makes_its_own_keys(server: Server) -> None:
+    other = memory_ports(SetClock())
+    keys = {await vapid_public_key(server.ports), await vapid_public_key(other)}
+    secrets = {await server_key(server.ports), await server_key(other)}
+    assert len(keys) == len(secrets) == 2
+    assert await vapid_public_key(server.ports) in keys
+    assert await server_key(server.ports) in secrets
 
 
 # Consent.

@@ -51,6 +51,6 @@ def _own_app(token: Token) -> App:
 
 
 ROUTES = [
-    Route("POST", "/api/v1/apps", create, access=Access.PUBLIC, limit=Limit.APPS, body_limit_bytes=1 << 17),
+    Route("POST", "/api/v1/apps", create, access=Access.PUBLIC, limit=Limit.APPS),
     Route("GET", "/api/v1/apps/verify_credentials", verify_credentials, access=Access.APP),
 ]

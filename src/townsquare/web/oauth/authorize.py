@@ -22,7 +22,6 @@ from townsquare.web.routes import Access, CacheClass, Request, Response, Route
 _PATH = "/oauth/authorize"
 _NATIVE = "/oauth/authorize/native"
 _STATE_CHARACTERS = 4096
-_FORM_BYTES = 1 << 16
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.\[\]:-]+")
 _FALSE = frozenset({"", "0", "f", "F", "false", "False", "FALSE", "off", "OFF"})
 _MEANINGS = {
@@ -168,11 +167,7 @@ def _error_page(request: Request, error: OAuthError) -> Response:
 
 ROUTES = [
     Route("GET", _PATH, show, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
-    Route(
-        "POST", _PATH, decide, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True, body_limit_bytes=_FORM_BYTES
-    ),
-    Route(
-        "DELETE", _PATH, deny, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True, body_limit_bytes=_FORM_BYTES
-    ),
+    Route("POST", _PATH, decide, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
+    Route("DELETE", _PATH, deny, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
     Route("GET", _NATIVE, native, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
-]  # fmt: skip
+]
