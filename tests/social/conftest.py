@@ -1,6 +1,7 @@
 """Verbs over memory engines: a store that is as strict, late and unordered as a cluster may be."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any, cast
@@ -62,6 +63,13 @@ class Town:
 @pytest.fixture
 async def town() -> AsyncIterator[Town]:
     """A town without people."""
+    async with open_town() as made:
+        yield made
+
+
+@asynccontextmanager
+async def open_town() -> AsyncIterator[Town]:
+    """The same for tests that need several."""
     clock = SetClock(NOW_MS)
     store = StrictStore(MemoryStore(TABLES, clock=clock), TABLES, clock=clock, seed=7, chaos=True)
     streaming, queue, new_id = MemoryStreaming(), MemoryQueue(clock), Snowflake(clock, 1)

@@ -13,7 +13,6 @@ from townsquare.feeds.port import RING_LENGTH, Reason
 from townsquare.model.account import Visibility
 from townsquare.model.paging import Window
 from townsquare.render.status import StatusView
-from townsquare.social.audience import drop_audiences
 from townsquare.social.hydrate import statuses
 from townsquare.social.ports import Ports
 from townsquare.social.viewer import Viewer, viewer_of
@@ -111,8 +110,8 @@ def _stands(view: StatusView, viewer: Viewer) -> bool:
 
 
 async def merge_followee(ports: Ports, follower: int, target: int) -> None:
-    """Bring a new followee's statuses into the follower's ring. Called when the follow is in `followers`."""
-    await drop_audiences(ports, [target])
+    """Bring a new followee's statuses into the follower's ring. Called when the follow is in `followers` and no process
+    keeps the old ones: what is posted from then on is pushed. A repeat changes nothing."""
     page = await ports.feeds.read(follower, limit=1)
     if page is None:
         return

@@ -8,16 +8,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from townsquare.feeds.port import Reason
 from townsquare.kit.snowflake import ms_of
-from townsquare.model.paging import Window
 from townsquare.model.tasks import AnyTask, ApplyBlock, ApplyFollow, ExpireMute, IndexAccount, Notify
+from townsquare.social.audience import drop_audiences
 from townsquare.social.follows import request_row, severed
 from townsquare.social.hydrate import drop_accounts
 from townsquare.social.ports import Ports
-from townsquare.social.viewer import drop_viewers, viewer_of
+from townsquare.social.timelines import merge_followee
+from townsquare.social.viewer import drop_viewers
 from townsquare.store.accounts import settle_stats
-from townsquare.store.author_log import log_page
 from townsquare.store.follows import BUCKET_ROWS, OFF, ON, REQUESTED, all_following, follow_rows
 from townsquare.store.port import Put, Write
 from townsquare.store.tables import (
@@ -32,12 +31,10 @@ from townsquare.store.tables import (
     FollowerRow,
     FollowingCountRow,
     FollowingRow,
-    LogRow,
     RelationRow,
 )
 from townsquare.workers.jobs import Job
 
-_MERGED = 40  # statuses of a new followee
 _TASKS_AT_ONCE = 15  # in one event of the outbox
 
 
@@ -50,12 +47,13 @@ async def apply_follows(tasks: Sequence[ApplyFollow], ports: Ports) -> None:
     buckets: dict[tuple[int, int], list[FollowingRow]] = {}
     for row in rows:
         buckets.setdefault((row.target, row.bucket), []).append(row)
-    joined: list[FollowingRow] = []
     for (target, bucket), group in buckets.items():
-        joined += await _apply_bucket(ports, target, bucket, group)
+        await _apply_bucket(ports, target, bucket, group)
     await _settle(ports, rows)
-    for row in joined:
-        await _merge_home(ports, row)
+    await drop_audiences(ports, list({row.target for row in rows}))
+    for row in rows:
+        if row.state == ON:  # on a repeat too, so that a crash before this loses nothing
+            await merge_followee(ports, row.account_id, row.target)
 
 
 async def _sever_blocked(ports: Ports, rows: Sequence[FollowingRow]) -> list[FollowingRow]:
@@ -76,19 +74,16 @@ async def _sever_blocked(ports: Ports, rows: Sequence[FollowingRow]) -> list[Fol
     return settled
 
 
-async def _apply_bucket(ports: Ports, target: int, bucket: int, rows: Sequence[FollowingRow]) -> list[FollowingRow]:
-    """Write one bucket's followers with its count in one step; the rows whose follow is new."""
+async def _apply_bucket(ports: Ports, target: int, bucket: int, rows: Sequence[FollowingRow]) -> None:
+    """Write one bucket's followers with its count in one step."""
     store = ports.store
     old = await store.get_many(FOLLOWERS, [(target, bucket, row.account_id) for row in rows])
     count = await store.get(FOLLOWER_COUNTS, (target, bucket))
     n = count.n if count else 0
     writes: list[Write] = []
     tasks: list[AnyTask] = []
-    joined = []
     for row, was in zip(rows, old, strict=True):
         new = _follower(row)
-        if row.state == ON and not (was and was.on and was.since_id == row.since_id):
-            joined.append(row)
         if new != was and (was is not None or new.on):
             writes.append(Put(FOLLOWERS, new))
             n += new.counted - (was.counted if was is not None else False)
@@ -99,7 +94,6 @@ async def _apply_bucket(ports: Ports, target: int, bucket: int, rows: Sequence[F
     if n >= BUCKET_ROWS:
         writes += await _next_bucket(ports, target, bucket)
     await _commit(ports, writes, tasks)
-    return joined
 
 
 async def _commit(ports: Ports, writes: list[Write], tasks: list[AnyTask]) -> None:
@@ -195,21 +189,6 @@ async def _count_following(ports: Ports, follower: int) -> None:
     now_ms = ports.clock.now_ms()
     n = sum(row.state == ON for row in await all_following(ports.store, follower))
     await ports.store.write([Put(FOLLOWING_COUNTS, FollowingCountRow(account_id=follower, n=n))], at=now_ms * 1000)
-
-
-async def _merge_home(ports: Ports, row: FollowingRow) -> None:
-    """Put the newest statuses of somebody who is followed now into the follower's home timeline."""
-    if not await ports.feeds.has(row.account_id):
-        return
-    viewer = await viewer_of(ports, row.account_id)
-
-    def keep(entry: LogRow) -> bool:
-        reaches = entry.visibility != "direct" and (row.reblogs or not entry.boost_of)
-        to_known = not entry.reply_to or entry.reply_to_author in {entry.author, row.account_id} | viewer.following
-        return reaches and to_known
-
-    newest, _ = await log_page(ports.store, row.target, Window(limit=_MERGED), keep)
-    await ports.feeds.merge(row.account_id, [entry.status_id for entry in newest], Reason.FOLLOW)
 
 
 async def apply_block(task: ApplyBlock, ports: Ports) -> None:
