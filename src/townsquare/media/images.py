@@ -49,7 +49,7 @@ def make(data: bytes, use: Use) -> Made:
 
 
 def _still(data: bytes, header: Header, use: Use) -> Made:
-    image = _fit_for(use)(_frame(data, header)).copy_memory()
+    image = _fit_for(use)(_frame(data, header, use)).copy_memory()
     main = _picture(image, _still_format(header.format, image))
     small = _within(image, PREVIEW_PIXELS)
     beside = _picture(small, _preview_format(small)) if use is Use.ATTACHMENT else None
@@ -58,7 +58,7 @@ def _still(data: bytes, header: Header, use: Use) -> Made:
 
 def _animation(data: bytes, header: Header, use: Use) -> Made:
     fit = _fit_for(use)
-    first = fit(_frame(data, header)).copy_memory()
+    first = fit(_frame(data, header, use)).copy_memory()
     small = _within(first, PREVIEW_PIXELS)
     beside = small if use is Use.ATTACHMENT else first
     if use is Use.ATTACHMENT and (first.width, first.height) == (header.width, header.height):
@@ -82,15 +82,29 @@ def _drawn_again(data: bytes, header: Header, fit: Fit) -> Picture:
     return _picture(joined, header.format, page_height=frames[0].height)
 
 
-def _frame(data: bytes, header: Header) -> pyvips.Image:
-    """The first frame, upright, in sRGB with 8 bits."""
-    load = _LOADERS[header.format]
-    image = load(data, access="sequential", fail_on="truncated")
+def _frame(data: bytes, header: Header, use: Use) -> pyvips.Image:
+    """The first frame, upright, in sRGB with 8 bits. Decoders that can make it smaller on the way do."""
+    load, smaller = _LOADERS[header.format], _smaller(header, use)
+    image = load(data, access="sequential", fail_on="truncated", **smaller)
     if image.width * image.height > MAX_PIXELS:
         raise Invalid(BROKEN)  # the header lied
     if image.get_typeof("orientation") and image.get("orientation") > 1:
-        image = load(data, fail_on="truncated").autorot()  # turning reads in any order
+        image = load(data, fail_on="truncated", **smaller).autorot()  # turning reads in any order
     return _srgb(image)
+
+
+def _smaller(header: Header, use: Use) -> dict[str, float]:
+    """The decoder's option that leaves at least the size that is needed, whichever side will be up."""
+    width, height = header.width, header.height
+    if use in CROPS:
+        excess = min(width, height) / max(CROPS[use])
+    else:
+        excess = sqrt(width * height / (CARD_PIXELS if use is Use.CARD else ORIGINAL_PIXELS))
+    if header.format == "jpeg":
+        return {"shrink": next((n for n in (8, 4, 2) if n <= excess), 1)}
+    if header.format == "webp" and excess > 1 and header.frames == 1:
+        return {"scale": 1 / excess}
+    return {}
 
 
 def _srgb(image: pyvips.Image) -> pyvips.Image:

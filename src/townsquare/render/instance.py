@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from townsquare import __version__
+from townsquare.media.headers import MAX_BYTES, MAX_PIXELS, MIME_TYPES
 from townsquare.render.content import content_html
 from townsquare.settings import Settings
 
 API_VERSION = 11  # of Mastodon's API, as `api_versions` counts it
 VERSION = f"4.7.3 (compatible; Townsquare {__version__})"
-IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/heic", "image/heif", "image/avif")
 POLICY_UPDATED = "2026-11-24T00:00:00.000Z"
 PRIVACY_POLICY = (
     "<p>This server keeps what you give it: your account's name, e-mail address and profile, a hash of your password, "
@@ -27,10 +27,10 @@ PRIVACY_POLICY = (
 _POLL = {"max_options": 4, "max_characters_per_option": 50, "min_expiration": 300, "max_expiration": 2_629_746}
 _STATUSES = {"max_characters": 500, "max_media_attachments": 4, "characters_reserved_per_url": 23}
 _MEDIA = {
-    "supported_mime_types": IMAGE_TYPES,
+    "supported_mime_types": tuple(MIME_TYPES.values()),
     "description_limit": 10_000,
-    "image_size_limit": 16_777_216,
-    "image_matrix_limit": 33_177_600,
+    "image_size_limit": MAX_BYTES,
+    "image_matrix_limit": MAX_PIXELS,
     "video_size_limit": 103_809_024,
     "video_frame_rate_limit": 120,
     "video_matrix_limit": 8_294_400,
