@@ -96,6 +96,14 @@ def test_cve_2022_45198_large_pictures_are_refused_before_they_are_decoded() -> 
         read_header(wide[:at] + struct.pack(">HH", 65_500, 65_500) + wide[at + 4 :])
 
 
+def test_avif_may_have_half_as_many_pixels() -> None:
+    data = still("avif")
+    at = data.index(b"ispe") + 8
+    assert read_header(data[:at] + struct.pack(">II", 4000, 4000) + data[at + 8 :]).width == 4000
+    with pytest.raises(Invalid, match="6000x5000"):
+        read_header(data[:at] + struct.pack(">II", 6000, 5000) + data[at + 8 :])
+
+
 def test_cve_2022_45198_ten_thousand_frames_are_refused() -> None:
     gif = animation("gif", 2, (16, 12))
     first = gif.index(b"\x2c", 13)
