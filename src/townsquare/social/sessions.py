@@ -48,7 +48,11 @@ def session_key(secret: str) -> str:
 
 async def find_session(ports: Ports, secret: str) -> SessionRows | None:
     """The rows behind a secret, None where no such token was ever given out. Cost: none where this process knows it."""
-    key = session_key(secret)
+    return await session_rows(ports, session_key(secret))
+
+
+async def session_rows(ports: Ports, key: str) -> SessionRows | None:
+    """As `find_session`, by the cache's key: the token's hash in hexadecimal."""
     known = ports.cache.peek(SESSIONS, key)
     if known is not None:
         return known

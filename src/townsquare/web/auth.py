@@ -7,11 +7,12 @@ from townsquare.model.account import Account, User
 from townsquare.model.errors import Forbidden, Invalid, Unauthorized
 from townsquare.model.scopes import allows
 from townsquare.social.ports import Ports
-from townsquare.social.sessions import find_session
+from townsquare.social.sessions import SessionRows, find_session, session_rows
 from townsquare.web.cookies import SESSION, cookie_of
 from townsquare.web.routes import Access, Request, Route, Session
 
 MAX_SECRET_LENGTH = 512
+MISSING_TOKEN = "Missing access token"
 REVOKED = "The access token was revoked"
 OUTSIDE_SCOPES = "This action is outside the authorized scopes"
 NEEDS_USER = "This method requires an authenticated user"
@@ -54,7 +55,20 @@ async def session_of(ports: Ports, secret: str) -> Session:
 
     Raises: Unauthorized where there is none or it was revoked.
     """
-    rows = await find_session(ports, secret) if len(secret) <= MAX_SECRET_LENGTH else None
+    if len(secret) > MAX_SECRET_LENGTH:
+        raise Unauthorized
+    return _session(await find_session(ports, secret))
+
+
+async def session_of_hash(ports: Ports, token_hash: bytes) -> Session:
+    """As `session_of`, by the hash of the secret.
+
+    Raises: Unauthorized.
+    """
+    return _session(await session_rows(ports, token_hash.hex()))
+
+
+def _session(rows: SessionRows | None) -> Session:
     if rows is None:
         raise Unauthorized
     if rows.token.revoked:
@@ -65,6 +79,21 @@ async def session_of(ports: Ports, secret: str) -> Session:
 
 
 def admitted(route: Route, session: Session | None) -> Session | None:
+    """The session with which the route may be used; see `_admitted`. Streams say Unauthorized in every case.
+
+    Raises: Unauthorized, Forbidden, Invalid.
+    """
+    if route.access is not Access.STREAM:
+        return _admitted(route, session)
+    if session is None:
+        raise Unauthorized(MISSING_TOKEN)
+    try:
+        return _admitted(route, session)
+    except (Forbidden, Invalid) as exc:
+        raise Unauthorized(str(exc)) from exc
+
+
+def _admitted(route: Route, session: Session | None) -> Session | None:
     """The session with which the route may be used. A public route that no scope guards serves one whose log-in is
     closed like one who is not signed in.
 
@@ -77,7 +106,7 @@ def admitted(route: Route, session: Session | None) -> Session | None:
     if route.scope and not any(allows(session.token.scopes, scope) for scope in route.scope):
         raise Forbidden(OUTSIDE_SCOPES)
     if session.account is None or session.user is None:
-        if route.access in (Access.USER, Access.PENDING):
+        if route.access is not Access.APP and route.access is not Access.PUBLIC:
             raise Invalid(NEEDS_USER)
         return session
     reason = closed_reason(session.account, session.user)

@@ -24,6 +24,7 @@ class Access(StrEnum):
     PUBLIC = "public"  # none needed; a token, if sent, must be good
     APP = "app"  # any token, also of an app without a user
     USER = "user"  # of a user who is confirmed, approved and not disabled
+    STREAM = "stream"  # as USER, but whoever may not is told 401, as streams do
     PENDING = "pending"  # of a user, also one who is not confirmed yet
 
 

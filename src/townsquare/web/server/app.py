@@ -116,7 +116,7 @@ class App:
             log.exception("request %s failed: %s %s", request_id, scope["method"], ascii(scope["path"]))
             response = self._page_or_json(asked, 500, OUR_FAULT)
         asked.own.append((b"x-request-id", request_id.encode("latin-1")))
-        await send_answer(asked, response, send)
+        await send_answer(asked, response, receive, send)
 
     async def _handle(self, request: Request, own: RawHeaders, receive: Receive) -> Response:
         ports, route = self._ports, request.route

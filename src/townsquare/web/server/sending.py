@@ -3,10 +3,12 @@
 Box: web.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from townsquare.web.bodies import Receive
 from townsquare.web.routes import Request, Response
 from townsquare.web.server.answers import RawHeaders, matches, raw_header, shared_headers, tag_of, with_own_headers
 from townsquare.web.server.reading import Headers, Scope
@@ -14,6 +16,8 @@ from townsquare.web.server.site import Stop
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+STALL_S = 10.0  # for a stream's client to take what is sent
+SLOW_S = 30.0  # for other clients to take a chunk
 _NOT_KEPT = (b"cache-control", b"private, no-store")
 
 
@@ -28,7 +32,17 @@ class Asked:
     own: RawHeaders = field(default_factory=list)
 
 
-async def send_answer(asked: Asked, response: Response, send: Send) -> None:
+def cut(send: Send) -> bool:
+    """Cut the connection behind `send`; False where the server does not show it. ASGI has no word for this, and a
+    client that does not read never takes a goodbye."""
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is None:
+        return False
+    transport.abort()
+    return True
+
+
+async def send_answer(asked: Asked, response: Response, receive: Receive, send: Send) -> None:
     """Send the answer, whole or in its chunks."""
     headers, body, status = _headers(asked, response), response.body, response.status
     method = asked.scope["method"]
@@ -46,9 +60,32 @@ async def send_answer(asked: Asked, response: Response, send: Send) -> None:
         return
     await send({"type": "http.response.start", "status": status, "headers": headers})
     if method != "HEAD":
-        async for chunk in response.chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await _send_chunks(response.chunks, receive, send, streaming=response.content_type == "text/event-stream")
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _send_chunks(chunks: AsyncIterator[bytes], receive: Receive, send: Send, *, streaming: bool) -> None:
+    """Send chunk by chunk until all are sent, the client is gone, or it does not take one in time."""
+    gone = asyncio.create_task(_gone(receive), name="until the client goes")
+    try:
+        async for chunk in chunks:
+            if gone.done():
+                break
+            async with asyncio.timeout(STALL_S if streaming else SLOW_S):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except TimeoutError:
+        cut(send)
+    finally:
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        close = getattr(chunks, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _headers(asked: Asked, response: Response) -> RawHeaders:

@@ -1,0 +1,1 @@
+"""Live streams to clients: WebSocket and server-sent events, from the bus's events to frames."""
