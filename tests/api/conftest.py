@@ -35,9 +35,10 @@ from townsquare.store.tables import (
     HandleRow,
 )
 from townsquare.streaming.memory import MemoryStreaming
+from townsquare.web.application import web_app
 from townsquare.web.routes import Route
 from townsquare.web.server.app import App, make_app
-from townsquare.web.server.table import ALL_ROUTES
+from townsquare.web.streaming.hub import Hub, Payloads
 
 URL = "http://localhost:3000"
 ALL_SCOPES = ("read", "write", "follow", "push", "profile")
@@ -65,6 +66,7 @@ class Server:
 
     ports: Ports
     app: App
+    hub: Hub
     clock: SetClock
     client: httpx.AsyncClient
     drain: Callable[[], Awaitable[None]]
@@ -140,12 +142,15 @@ async def server() -> AsyncIterator[Server]:
     """The server with all its routes."""
     clock = SetClock(NOW_MS)
     ports = memory_ports(clock)
-    app = make_app(ports, ALL_ROUTES)
+    hub = Hub(ports, Payloads())
+    await hub.start()
+    app = web_app(ports, hub)
 
     async def drain() -> None:
         clock.advance(seconds=0.01)
         await do_all(ports)
 
     async with client_of(app) as client:
-        yield Server(ports=ports, app=app, clock=clock, client=client, drain=drain)
+        yield Server(ports=ports, app=app, hub=hub, clock=clock, client=client, drain=drain)
+    await hub.stop()
     await ports.store.close()
