@@ -38,7 +38,8 @@ from townsquare.streaming.memory import MemoryStreaming
 from townsquare.web.application import web_app
 from townsquare.web.routes import Route
 from townsquare.web.server.app import App, make_app
-from townsquare.web.streaming.hub import Hub, Payloads
+from townsquare.web.streaming.hub import Hub
+from townsquare.web.streaming.payloads import payloads_of
 
 URL = "http://localhost:3000"
 ALL_SCOPES = ("read", "write", "follow", "push", "profile")
@@ -142,7 +143,7 @@ async def server() -> AsyncIterator[Server]:
     """The server with all its routes."""
     clock = SetClock(NOW_MS)
     ports = memory_ports(clock)
-    hub = Hub(ports, Payloads())
+    hub = Hub(ports, payloads_of(ports))
     await hub.start()
     app = web_app(ports, hub)
 

@@ -357,3 +357,32 @@ async def test_server_sent_events(server: Server) -> None:
     await events.end()
     await settle()
     assert not server.hub._connections
+
+
+async def test_what_people_do_arrives_live(server: Server) -> None:
+    ann, bob = [await server.sign_in(name) for name in ("ann", "bob")]
+    await server.client.post(f"/api/v1/accounts/{ann.account.account_id}/follow", headers=bob.headers)
+    await server.drain()
+    async with socket(server, ann, "user", "direct") as hers, socket(server, bob, "user") as his:
+        answer = await server.client.post("/api/v1/statuses", headers=ann.headers, data={"status": "live"})
+        await server.drain()
+        await server.hub.idle()
+        status_id = answer.json()["id"]
+        assert json.loads((await his.frame())["payload"])["id"] == status_id
+        assert json.loads((await hers.frame())["payload"])["id"] == status_id
+        await server.client.post(f"/api/v1/statuses/{status_id}/favourite", headers=bob.headers)
+        direct = {"status": "@ann psst", "visibility": "direct"}
+        await server.client.post("/api/v1/statuses", headers=bob.headers, data=direct)
+        await server.drain()
+        await server.hub.idle()
+        frames = [await hers.frame() for _ in range(3)]
+        told = {(frame["stream"][0], frame["event"]) for frame in frames}
+        assert told == {("user", "notification"), ("direct", "conversation")}
+        kinds = {json.loads(frame["payload"]).get("type") for frame in frames}
+        assert kinds == {"favourite", "mention", None}
+        await server.client.delete(f"/api/v1/statuses/{status_id}", headers=ann.headers)
+        await server.drain()
+        await server.hub.idle()
+        while (frame := await his.frame())["event"] != "delete":
+            pass
+        assert frame["payload"] == status_id

@@ -15,11 +15,16 @@ import uvicorn
 import uvloop
 
 from townsquare.boot import open_ports
+from townsquare.edge.addresses import RealAddresses
+from townsquare.edge.health import Health
 from townsquare.settings import Settings
 from townsquare.social.links import owner_link
 from townsquare.social.ports import Ports
-from townsquare.web.server.app import make_app
-from townsquare.web.server.table import ALL_ROUTES
+from townsquare.store.tables import SETTINGS
+from townsquare.web.application import web_app
+from townsquare.web.server.app import App
+from townsquare.web.streaming.hub import Hub
+from townsquare.web.streaming.payloads import payloads_of
 from townsquare.workers.lanes import LANES
 from townsquare.workers.runner import Runner
 from townsquare.workers.schedule import Scheduler
@@ -39,6 +44,7 @@ def set_up_logging(settings: Settings) -> None:
         format="%(asctime)s %(levelname)-7s %(name)s[%(process)d] %(message)s",
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it would log addresses of streams, with tokens
 
 
 def listen(settings: Settings, *, shared: bool = False) -> socket.socket:
@@ -74,9 +80,10 @@ def run_web(settings: Settings, sock: socket.socket, ready: Callable[[], None]) 
     """Serve until SIGTERM, then finish what was begun."""
 
     async def serve(ports: Ports) -> None:
-        app = make_app(ports, ALL_ROUTES)
+        app = web_app(ports, Hub(ports, payloads_of(ports)))
+        health = Health(RealAddresses(app, settings.trusted_proxies), lambda: ports.store.get(SETTINGS, ("ready",)))
         config = uvicorn.Config(
-            app,
+            health,
             http="httptools",
             ws="websockets-sansio",
             lifespan="on",
@@ -89,7 +96,7 @@ def run_web(settings: Settings, sock: socket.socket, ready: Callable[[], None]) 
             ws_per_message_deflate=False,
             timeout_keep_alive=75,
         )
-        server = _Server(config, ready)
+        server = _Server(config, ready, health, app)
         await server.serve(sockets=[sock])
 
     _run(settings, serve)
@@ -119,15 +126,20 @@ def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], No
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, with a word when it listens."""
+    """Uvicorn, with a word when it listens, and one to the streams before it stops."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], health: Health, app: App) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._ready, self._health, self._app = ready, health, app
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._health.stop()
+        await self._app.drain()
+        await super().shutdown(sockets)
 
 
 def _run(settings: Settings, role: Callable[[Ports], Awaitable[None]]) -> None:
