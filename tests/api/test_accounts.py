@@ -310,6 +310,7 @@ async def test_a_deleted_account_is_gone_and_its_name_taken__Pleroma_2_0_3(serve
     assert ids(await get(server, f"/accounts/{bob.account.account_id}/following")) == []
     assert (await get(server, "/notifications", bob)).json() == []
     assert (await send(server, f"/accounts/{hers}/follow", bob)).status_code == 404
+    assert (await get(server, f"/accounts/{bob.account.account_id}")).json()["following_count"] == 0
     row = await server.ports.store.get(HANDLES, ("", "ann"))
     assert row is not None
     assert row.account_id == hers

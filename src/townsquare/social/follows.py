@@ -25,6 +25,8 @@ from townsquare.store.port import Put, Write
 from townsquare.store.tables import FOLLOWING, FOLLOWING_COUNTS, RELATIONS, FollowingRow, RelationRow
 
 MAX_FOLLOWS = 7_500
+TASKS_AT_ONCE = 15  # in one event of the outbox
+_ENDED = 500  # followers at once
 _LANGUAGES = 100
 _KINDS = ("block", "blocked_by", "mute", "note")
 
@@ -164,6 +166,30 @@ def severed(row: FollowingRow | None) -> list[Write]:
         return []
     off = msgspec.structs.replace(row, state=OFF)
     return [Put(FOLLOWING, off), Put(RELATIONS, request_row(off))]
+
+
+async def end_all(ports: Ports, account_id: int) -> None:
+    """End all follows of an account that is gone, both ways, so that others' totals are right. Safe to repeat."""
+    mine = [row for row in await rows.all_following(ports.store, account_id) if row.state != OFF]
+    await _end_rows(ports, mine)
+    below = None
+    while True:
+        page = await rows.followers_page(ports.store, account_id, Window(below=below, limit=_ENDED))
+        found = await rows.follow_rows(ports.store, [(row.follower, account_id) for row in page]) if page else []
+        await _end_rows(ports, [row for row in found if row is not None and row.state != OFF])
+        if len(page) < _ENDED:
+            return
+        below = page[-1].follower
+
+
+async def _end_rows(ports: Ports, ended: Sequence[FollowingRow]) -> None:
+    for start in range(0, len(ended), TASKS_AT_ONCE):
+        some = ended[start : start + TASKS_AT_ONCE]
+        await ports.outbox.commit(
+            [write for row in some for write in severed(row)],
+            tasks=[ApplyFollow(follower=row.account_id, target=row.target) for row in some],
+        )
+        await drop_viewers(ports, [row.account_id for row in some])
 
 
 async def known(ports: Ports, account_id: int) -> None:

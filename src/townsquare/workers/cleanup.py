@@ -1,10 +1,11 @@
-"""The cleanup lane: statuses of accounts that were deleted.
+"""The cleanup lane: statuses and follows of accounts that were deleted.
 
 Box: workers. What shows is gone already, by the account's own row; here the rest follows, page by page.
 """
 
 from townsquare.kit.snowflake import month_of
 from townsquare.model.tasks import DeleteStatuses
+from townsquare.social.follows import end_all
 from townsquare.social.ports import Ports
 from townsquare.social.statuses import remove
 from townsquare.store.statuses import get_statuses
@@ -16,7 +17,8 @@ _MOST_MONTHS = 1200
 
 
 async def delete_statuses(task: DeleteStatuses, ports: Ports) -> None:
-    """Delete one page of an account's statuses with their media, then leave the rest to a task of its own."""
+    """Delete one page of an account's statuses with their media, then leave the rest to a task of its own; after
+    the last one end its follows."""
     await ports.feeds.drop([task.account_id])
     below = task.below or None
     months = await ports.store.range(AUTHOR_MONTHS, (task.account_id,), limit=_MOST_MONTHS)
@@ -29,6 +31,7 @@ async def delete_statuses(task: DeleteStatuses, ports: Ports) -> None:
             # This month again from below here, then the older ones.
             await ports.outbox.commit(tasks=[DeleteStatuses(task.account_id, below=rows[-1].status_id)])
             return
+    await end_all(ports, task.account_id)
 
 
 JOBS: Jobs = {DeleteStatuses: Job(delete_statuses, lane=DeleteStatuses.lane, timeout_s=120)}

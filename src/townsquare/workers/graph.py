@@ -11,7 +11,7 @@ import msgspec
 from townsquare.kit.snowflake import ms_of
 from townsquare.model.tasks import AnyTask, ApplyBlock, ApplyFollow, ExpireMute, IndexAccount, Notify
 from townsquare.social.audience import drop_audiences
-from townsquare.social.follows import request_row, severed
+from townsquare.social.follows import TASKS_AT_ONCE, request_row, severed
 from townsquare.social.hydrate import drop_accounts
 from townsquare.social.ports import Ports
 from townsquare.social.timelines import merge_followee
@@ -34,8 +34,6 @@ from townsquare.store.tables import (
     RelationRow,
 )
 from townsquare.workers.jobs import Job
-
-_TASKS_AT_ONCE = 15  # in one event of the outbox
 
 
 async def apply_follows(tasks: Sequence[ApplyFollow], ports: Ports) -> None:
@@ -97,8 +95,8 @@ async def _apply_bucket(ports: Ports, target: int, bucket: int, rows: Sequence[F
 
 
 async def _commit(ports: Ports, writes: list[Write], tasks: list[AnyTask]) -> None:
-    for start in range(0, len(tasks), _TASKS_AT_ONCE):
-        await ports.outbox.commit(tasks=tasks[start : start + _TASKS_AT_ONCE])
+    for start in range(0, len(tasks), TASKS_AT_ONCE):
+        await ports.outbox.commit(tasks=tasks[start : start + TASKS_AT_ONCE])
     if writes:
         await ports.store.write(writes)
 
