@@ -81,13 +81,12 @@ class SharedCounters:
         window_end_s = now_s - now_s % window_s + window_s
         name = f"{window_end_s}:{window_s}:{key}".encode(errors="surrogatepass")
         hashed = _HASH.unpack(blake2b(name, digest_size=8, key=self._secret).digest())[0] or 1
-        if not amount:
-            return self._read(hashed)
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             at, total = self._slot(hashed, now_s)
             total = min(max(total + amount, 0), _MAX_SUM)
-            _SLOT.pack_into(self._map, at, hashed, window_end_s, total)
+            if amount:
+                _SLOT.pack_into(self._map, at, hashed, window_end_s, total)
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
         return total
@@ -98,13 +97,6 @@ class SharedCounters:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-
-    def _read(self, hashed: int) -> int:
-        at = _HEAD_BYTES + (hashed % _SLOTS) * _SLOT.size
-        for there, _, total in _SLOT.iter_unpack(self._map[at : at + _PROBES * _SLOT.size]):
-            if there == hashed:
-                return int(total)
-        return 0
 
     def _slot(self, hashed: int, now_s: int) -> tuple[int, int]:
         """Where the key is and its sum; a new key takes a free or past one, else that which ends first."""

@@ -6,8 +6,9 @@ Box: feeds. Changes are made under the writers' lock with the head's sequence od
 import weakref
 
 import numpy as np
+import numpy.typing as npt
 
-from townsquare.feeds.layout import ACCOUNT, NEXT_FREE, VERSION, RingMap
+from townsquare.feeds.layout import ACCOUNT, BLOCK, COUNT, GUARD, NEXT_FREE, ROW_CELLS, VERSION, RingMap
 from townsquare.feeds.port import Ids
 from townsquare.model.errors import Unavailable
 
@@ -20,13 +21,28 @@ _KNOWN_SLOTS = 4_000_000
 _NO_SLOTS = np.empty(0, np.int64)
 
 
+class Places:
+    """Where the rings of some accounts are, as indices into the file's arrays."""
+
+    __slots__ = ("blocks", "counts", "slots")
+
+    def __init__(self, slots: Ids) -> None:
+        self.slots = slots
+        self.blocks = slots * BLOCK  # of the guards in `entries`
+        self.counts = slots * ROW_CELLS + COUNT  # of the counts in `cells`
+
+    def pick(self, chosen: npt.NDArray[np.bool_]) -> "Places":
+        """Some of them."""
+        return Places(self.slots[chosen])
+
+
 class RingIndex:
     """Where each account's ring is."""
 
     def __init__(self, file: RingMap) -> None:
         self._file = file
         # Slots of arrays that are likely to come again: followers of one author, a chunk at a time.
-        self._known: dict[int, tuple[weakref.ref[Ids], int, Ids]] = {}
+        self._known: dict[int, tuple[weakref.ref[Ids], int, Places]] = {}
         self._known_slots = 0
 
     def find(self, account: int) -> int:
@@ -34,15 +50,15 @@ class RingIndex:
         at = self._at(account)
         return -1 if at < 0 else self._file.slots.item(at)
 
-    def find_many(self, accounts: Ids) -> Ids:
-        """The slots of those that have a ring, each once, in rising order; under the lock."""
+    def find_many(self, accounts: Ids) -> Places:
+        """The places of those that have a ring, each once; under the lock."""
         sequence = self._file.head()[0]
         known = self._known.get(id(accounts))
         if known is not None and known[1] == sequence and known[0]() is accounts:
             return known[2]
-        slots = self._look_up(accounts)
-        self._note(accounts, sequence, slots)
-        return slots
+        places = Places(self._look_up(accounts))
+        self._note(accounts, sequence, places)
+        return places
 
     def insert(self, account: int) -> int:
         """A slot for an account that has none. Its ring counts as broken until it is written.
@@ -63,7 +79,9 @@ class RingIndex:
         else:
             slot, used = used, used + 1
         row = self._file.rows[slot]
-        row[VERSION] |= 1  # before it is the account's: what the last owner left is nobody's
+        # Before it is the account's: what the last owner left is nobody's.
+        self._file.entries[slot * BLOCK] = GUARD
+        row[COUNT] = 0
         row[ACCOUNT] = account
         self._place(account, slot)
         self._file.set_head(sequence + 2, used, free)
@@ -78,8 +96,9 @@ class RingIndex:
         sequence, _, used, free = self._file.head()
         self._file.set_head(sequence + 1, used, free)
         row = self._file.rows[slot]
+        row[COUNT] = 0
         row[ACCOUNT] = 0
-        row[VERSION] = (row.item(VERSION) | 1) + 1
+        row[VERSION] += 1
         row[NEXT_FREE] = free
         self._close_gap(at)
         self._file.set_head(sequence + 2, used, slot + 1)
@@ -157,34 +176,39 @@ class RingIndex:
     def _look_up(self, accounts: Ids) -> Ids:
         keys = self._file.keys
         mask = len(keys) - 1
-        accounts = accounts[accounts > 0]
+        if len(accounts) and accounts.min() <= 0:
+            accounts = accounts[accounts > 0]
         at = _places(accounts, mask)
         found = []
         for _ in range(mask):
             if not len(accounts):
                 break
-            seen = keys[at]
-            found.append(at[seen == accounts])
-            left = (seen != accounts) & (seen != _EMPTY)
-            accounts, at = accounts[left], (at[left] + 1) & mask
+            seen = keys.take(at)
+            here = seen == accounts
+            found.append(at.compress(here))
+            left = np.flatnonzero(~here & (seen != _EMPTY))
+            accounts, at = accounts.take(left), (at.take(left) + 1) & mask
         if not found:
             return _NO_SLOTS
-        slots: Ids = np.unique(self._file.slots[np.concatenate(found)]).astype(np.int64)
+        slots: Ids = self._file.slots.take(np.concatenate(found)).astype(np.int64)
+        slots.sort()
+        if len(slots) > 1 and not (slots[1:] > slots[:-1]).all():
+            slots = np.unique(slots)
         return slots
 
-    def _note(self, accounts: Ids, sequence: int, slots: Ids) -> None:
+    def _note(self, accounts: Ids, sequence: int, places: Places) -> None:
         name = id(accounts)
         self._forget(name)
         if len(self._known) >= _KNOWN_ARRAYS or self._known_slots > _KNOWN_SLOTS:
             self._known.clear()
             self._known_slots = 0
-        self._known[name] = (weakref.ref(accounts, lambda _: self._forget(name)), sequence, slots)
-        self._known_slots += len(slots)
+        self._known[name] = (weakref.ref(accounts, lambda _: self._forget(name)), sequence, places)
+        self._known_slots += len(places.slots)
 
     def _forget(self, name: int) -> None:
         known = self._known.pop(name, None)
         if known is not None:
-            self._known_slots -= len(known[2])
+            self._known_slots -= len(known[2].slots)
 
 
 def _place(account: int, mask: int) -> int:

@@ -1,7 +1,8 @@
 """The file of rings: how its bytes lie, and the lock of its writers.
 
 Box: feeds. Regions, each sized for `MAX_RINGS` but only allocated as far as it is used:
-head (one page) · index keys (i64, two a ring) · index slots (i32) · rows (8 x i64 a ring) · blocks (ids, then reasons).
+head (one page) · index keys (i64, two a ring) · index slots (i32) · rows (4 x i64 a ring) · blocks (i64, one a ring).
+Block: a guard, the floor, then the entries in rising order: the newest at `row[COUNT]`. An entry is `id << 2 | reason`.
 """
 
 import fcntl
@@ -15,24 +16,22 @@ import numpy as np
 from townsquare.model.errors import Unavailable
 
 MAX_RINGS = 1 << 20
-ENTRIES = 832  # places in a ring: its 800 and some to write into while others read
-BLOCK_BYTES = ENTRIES * 9
-BLOCK_IDS = BLOCK_BYTES // 8  # a block's length as seen by the array of ids
-REASONS_AT = ENTRIES * 8  # where the reasons begin in a block
-ROW_BYTES = 64
-ACCOUNT, NEWEST, FLOOR, COUNT, VERSION, NEXT_FREE = range(6)  # columns of a row
-ROW = struct.Struct("<5q")
+BLOCK = 1016  # places: 800 for a ring and some to go on in before it is moved down; an odd number of cache lines
+ROW = struct.Struct("4q")
+ACCOUNT, VERSION, COUNT, NEXT_FREE = range(4)  # columns of a row
+ROW_CELLS = ROW.size // 8
+GUARD = (1 << 63) - 1  # above every entry. It is what a look at the newest of a ring with `COUNT` 0 finds
 
 _FIRST_RINGS = 1024
 _PAGE = 4096
 _KEYS_AT = _PAGE
 _SLOTS_AT = _KEYS_AT + 2 * MAX_RINGS * 8
 ROWS_AT = _SLOTS_AT + 2 * MAX_RINGS * 4
-_BLOCKS_AT = ROWS_AT + MAX_RINGS * ROW_BYTES
+_BLOCKS_AT = ROWS_AT + MAX_RINGS * ROW.size
 _HEAD = struct.Struct("<8s40s")
-HEAD = struct.Struct("<4q")  # sequence (odd: being changed), capacity, rows ever used, first free row + 1
+HEAD = struct.Struct("4q")  # sequence (odd: being changed), capacity, rows ever used, first free row + 1
 HEAD_AT = _HEAD.size
-_MAGIC = b"TSQRING1"
+_MAGIC = b"TSQRING2"
 
 
 class RingMap:
@@ -68,19 +67,26 @@ class RingMap:
         capacity = HEAD.unpack(os.pread(self._file, HEAD.size, HEAD_AT))[1]
         self.map = mmap.mmap(self._file, _size(capacity))
         self.capacity = capacity
+        self._head = np.frombuffer(self.map, np.int64, 4, HEAD_AT)
         self.keys = np.frombuffer(self.map, np.int64, 2 * capacity, _KEYS_AT)
         self.slots = np.frombuffer(self.map, np.int32, 2 * capacity, _SLOTS_AT)
-        self.rows = np.frombuffer(self.map, np.int64, capacity * ROW_BYTES // 8, ROWS_AT).reshape(capacity, -1)
-        self.ids = np.frombuffer(self.map, np.int64, capacity * BLOCK_IDS, _BLOCKS_AT)
-        self.reasons = np.frombuffer(self.map, np.uint8, capacity * BLOCK_BYTES, _BLOCKS_AT)
+        self.cells = np.frombuffer(self.map, np.int64, capacity * ROW_CELLS, ROWS_AT)
+        self.rows = self.cells.reshape(capacity, ROW_CELLS)
+        self.entries = np.frombuffer(self.map, np.int64, capacity * BLOCK, _BLOCKS_AT)
 
     def head(self) -> tuple[int, int, int, int]:
         """Sequence, capacity, rows ever used, first free row + 1."""
         return HEAD.unpack_from(self.map, HEAD_AT)
 
     def set_head(self, sequence: int, used: int, free: int) -> None:
-        """Write the head; only under the lock."""
-        HEAD.pack_into(self.map, HEAD_AT, sequence, self.capacity, used, free)
+        """Write the head; only under the lock. Number by number, as others may look or we be killed in between: what an
+        odd sequence covers is written after it, and before an even one."""
+        head = self._head
+        if sequence & 1:
+            head[0] = sequence
+        head[2] = used
+        head[3] = free
+        head[0] = sequence
 
     def grow(self) -> None:
         """Twice the rings; under the lock, with the sequence odd. The index is then to be rebuilt.
@@ -94,8 +100,7 @@ class RingMap:
             _allocate(self._file, capacity)
         except OSError as exc:
             raise Unavailable("there is no room for more home timelines") from exc
-        sequence, _, used, free = self.head()
-        HEAD.pack_into(self.map, HEAD_AT, sequence, capacity, used, free)
+        self._head[1] = capacity
         self.remap()
 
     def close(self) -> None:
@@ -137,7 +142,7 @@ def _open_existing(path: Path) -> int | None:
 
 
 def _size(capacity: int) -> int:
-    return _BLOCKS_AT + capacity * BLOCK_BYTES
+    return _BLOCKS_AT + capacity * BLOCK * 8
 
 
 def _allocate(file: int, capacity: int) -> None:
@@ -145,8 +150,8 @@ def _allocate(file: int, capacity: int) -> None:
     os.posix_fallocate(file, 0, _PAGE)
     os.posix_fallocate(file, _KEYS_AT, 2 * capacity * 8)
     os.posix_fallocate(file, _SLOTS_AT, 2 * capacity * 4)
-    os.posix_fallocate(file, ROWS_AT, capacity * ROW_BYTES)
-    os.posix_fallocate(file, _BLOCKS_AT, capacity * BLOCK_BYTES)
+    os.posix_fallocate(file, ROWS_AT, capacity * ROW.size)
+    os.posix_fallocate(file, _BLOCKS_AT, capacity * BLOCK * 8)
 
 
 def _boot_id() -> bytes:
