@@ -8,7 +8,15 @@ import msgspec
 from townsquare.model.account import Account, User
 from townsquare.model.errors import Invalid
 from townsquare.model.status import Media, Poll, Status
-from townsquare.model.tasks import CountVote, FanOutChange, FetchCard, IndexStatus, NotifyMentions, PollEnded
+from townsquare.model.tasks import (
+    CountVote,
+    DeleteMedia,
+    FanOutChange,
+    FetchCard,
+    IndexStatus,
+    NotifyMentions,
+    PollEnded,
+)
 from townsquare.social import attachments
 from townsquare.social.drafts import (
     MAX_MEDIA,
@@ -20,7 +28,7 @@ from townsquare.social.drafts import (
 )
 from townsquare.social.hydrate import drop_totals, visible
 from townsquare.social.ports import Ports
-from townsquare.social.statuses import own_status, replace
+from townsquare.social.statuses import MEDIA_KEPT_MS, own_status, replace
 from townsquare.social.timers import timer
 from townsquare.social.viewer import Viewer
 from townsquare.store.port import Put
@@ -88,10 +96,18 @@ async def edit(ports: Ports, *, author: Account, user: User, status_id: int, cha
         await ports.store.write([Put(STATUS_EDITS, kept), *(Put(TIMELINES, row) for row in timeline_rows(new))])
         new = msgspec.structs.replace(new, edited_ms=at_ms, version=old.version + 1)
         await replace(ports, old, new)
-        await attachments.release(ports, [each for each in old.media if each not in media], status_id=status_id)
+        await _let_go(ports, status_id, tuple(each for each in old.media if each not in media))
         if new.poll != old.poll:
             await _new_poll(ports, new)
     await _tell(ports, new)
+
+
+async def _let_go(ports: Ports, status_id: int, media: tuple[int, ...]) -> None:
+    """Media that the status no longer holds can be used anew for a day."""
+    if media:
+        due_ms = ports.clock.now_ms() + MEDIA_KEPT_MS
+        await ports.store.write([timer(ports, DeleteMedia(media), due_ms=due_ms)])
+        await attachments.release(ports, media, status_id=status_id)
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

@@ -187,13 +187,13 @@ async def remove(ports: Ports, status: Status, *, delete_media: bool) -> None:
     if status.reply_to:
         tasks.append(CountReply(status.root, status.status_id))
     before: list[Write] = []
-    if status.media:
-        await attachments.release(ports, status.media, status_id=status.status_id)
-        if delete_media:
-            tasks.append(DeleteMedia(status.media))
-        else:
-            before.append(timer(ports, DeleteMedia(status.media), due_ms=ports.clock.now_ms() + MEDIA_KEPT_MS))
+    if status.media and delete_media:
+        tasks.append(DeleteMedia(status.media))
+    elif status.media:
+        before.append(timer(ports, DeleteMedia(status.media), due_ms=ports.clock.now_ms() + MEDIA_KEPT_MS))
     await ports.outbox.commit(before, [Put(STATUSES, tombstone(status))], tasks=tasks)
+    if status.media and not delete_media:
+        await attachments.release(ports, status.media, status_id=status.status_id)
     await drop_statuses(ports, [status.status_id])
     if status.reply_to:
         await drop_totals(ports, [status.reply_to])
