@@ -23,7 +23,7 @@ def tag(name: str, base: str, *, tag_id: int, history: Sequence[TagDay]) -> dict
     return {
         "id": str(tag_id) if tag_id else "",
         "name": name,
-        "url": f"{base}/tags/{quote(name)}",
+        "url": f"{base}/tags/{quote(name.lower())}",
         "history": [
             {"day": str(each.day * 86_400), "uses": str(each.uses), "accounts": str(each.accounts)} for each in history
         ],

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 import msgspec
 
 from townsquare.kit.tags import normal_tag
+from townsquare.model.account import Account, Visibility
 from townsquare.model.paging import Window
+from townsquare.model.status import Status
 from townsquare.render.status import StatusView
 from townsquare.social.accounts import find_handle
 from townsquare.social.hydrate import people, statuses
@@ -130,12 +132,24 @@ async def _find_statuses(ports: Ports, words: str, query: Query, viewer: Viewer)
             limit=window.limit,
             offset=offset,
         )
-        views = await statuses(ports, ids, viewer, gate=may_list)
+        views = await statuses(ports, ids, viewer, gate=may_find)
         found += views[: window.limit - len(found)]
         if len(ids) < window.limit or len(found) >= window.limit:
             break
         offset += len(ids)
     return found
+
+
+def may_find(viewer: Viewer, status: Status, author: Account) -> bool:
+    """Whether a search may show the status: the viewer may see it, and wrote it, is named in it, or its author lets
+    everybody find it."""
+    me = viewer.account_id
+    allowed = (
+        status.author == me
+        or any(mention.account_id == me for mention in status.mentions)
+        or (status.visibility is Visibility.PUBLIC and author.indexable)
+    )
+    return allowed and may_list(viewer, status, author)
 
 
 async def _find_tags(ports: Ports, words: str, *, limit: int, offset: int) -> list[Tag]:
