@@ -17,7 +17,7 @@ def _log_in(live: LiveServer, name: str) -> Any:
         "Mastodon.py", api_base_url=live.url, scopes=["read", "write", "follow"]
     )
     api = Mastodon(client_id=client_id, client_secret=client_secret, api_base_url=live.url)
-    api.log_in(f"{name}@example.org", PASSWORD, scopes=["read", "write", "follow"])
+    api.log_in(f"{name}@example.org", PASSWORD, scopes=["read", "write", "follow"], allow_http=True)
     assert str(api.account_verify_credentials()["id"]) == account["id"]
     return api
 
@@ -36,7 +36,7 @@ def test_two_people_meet(live: LiveServer, picture: Path) -> None:
     stream = ben.stream_user(listener, run_async=True, reconnect_async=False)
     try:
         assert eventually(stream.is_receiving, within_s=10)
-        media = ann.media_post(str(picture), description="Coloured hills")
+        media = ann.media_post(picture.read_bytes(), "image/png", description="Coloured hills")
         assert media["type"] == "image"
         posted = ann.status_post("Hello @mpy_ben, see #hills", media_ids=[media["id"]], language="en")
         assert posted["media_attachments"][0]["description"] == "Coloured hills"
