@@ -136,6 +136,34 @@ async def test_public_answers_are_tagged_and_not_sent_twice(server: Server) -> N
         assert first.headers["vary"] == "Accept, Origin"
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "body"),
+    [
+        ("bytes=0-1", 206, b"ab"),
+        ("bytes=4-", 206, b"ef"),
+        ("bytes=-2", 206, b"ef"),
+        ("bytes=0-99", 206, b"abcdef"),
+        ("bytes=6-", 416, b""),
+        ("bytes=3-1", 416, b""),
+        ("bytes=-0", 416, b""),
+        ("bytes=-", 200, b"abcdef"),
+        ("bytes=0-0,2-3", 200, b"abcdef"),
+        ("lines=1-2", 200, b"abcdef"),
+    ],
+)
+async def test_parts_of_files(server: Server, asked: str, status: int, body: bytes) -> None:
+    async def file(request: Request, ports: Ports) -> Response:
+        """A file."""
+        return Response(b"abcdef", content_type="image/png")
+
+    routes = [Route("GET", "/file", file, access=Access.PUBLIC, cache=CacheClass.IMMUTABLE)]
+    async with server.with_routes(routes) as client:
+        answer = await client.get("/file", headers={"Range": asked})
+        assert (answer.status_code, answer.content) == (status, body)
+        assert answer.headers["accept-ranges"] == "bytes"
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
 async def test_cve_2026_25540_a_timeline_is_public_only_for_visitors(server: Server) -> None:
     ann = await server.sign_in("ann")
     async with server.with_routes([route(cache=CacheClass.TIMELINE)]) as client:

@@ -3,6 +3,7 @@
 Box: web. Source: Mastodon API, as a real server answers
 """
 
+import re
 import zlib
 from dataclasses import dataclass
 
@@ -22,13 +23,14 @@ _CACHING = {
     CacheClass.PAGE: "private, no-cache",
     CacheClass.IMMUTABLE: "public, max-age=31536000, immutable",
 }
-_TAGGED = frozenset((CacheClass.INSTANCE, CacheClass.TIMELINE, CacheClass.PAGE))
+_TAGGED = frozenset((CacheClass.INSTANCE, CacheClass.TIMELINE, CacheClass.PAGE, CacheClass.IMMUTABLE))
 _EXPOSED = (
     b"Link, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, Mastodon-Async-Refresh, "
     b"Deprecation"
 )
 _ALL_METHODS = b"GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 _SHARED_OAUTH = ("/oauth/token", "/oauth/revoke", "/oauth/userinfo")
+_RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 _UNSAFE = str.maketrans({"\r": "%0D", "\n": "%0A", "\0": "%00"})
 
 
@@ -114,6 +116,24 @@ def tag_of(route: Route, response: Response) -> bytes | None:
     if response.status != 200 or route.cache not in _TAGGED or response.chunks is not None:
         return None
     return b'W/"%x-%x"' % (zlib.crc32(response.body), len(response.body))
+
+
+def part_of(response: Response, wanted: str | None) -> tuple[int, int] | None:
+    """The one range of bytes that is asked for, as start and end; None for the whole. Several at once are not served.
+
+    Raises: ValueError where it lies outside.
+    """
+    found = _RANGE.fullmatch(wanted) if wanted else None
+    if found is None or response.status != 200 or response.chunks is not None or found[0] == "bytes=-":
+        return None
+    size = len(response.body)
+    if not found[1]:
+        start, end = max(size - int(found[2]), 0), size
+    else:
+        start, end = int(found[1]), min(int(found[2]) + 1, size) if found[2] else size
+    if start >= end:
+        raise ValueError("outside")
+    return start, end
 
 
 def matches(if_none_match: str | None, tag: bytes) -> bool:

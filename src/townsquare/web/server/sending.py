@@ -4,13 +4,23 @@ Box: web.
 """
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from townsquare.web.bodies import Receive
-from townsquare.web.routes import Request, Response
-from townsquare.web.server.answers import RawHeaders, matches, raw_header, shared_headers, tag_of, with_own_headers
+from townsquare.web.routes import CacheClass, Request, Response
+from townsquare.web.server.answers import (
+    RawHeaders,
+    matches,
+    part_of,
+    raw_header,
+    shared_headers,
+    tag_of,
+    with_own_headers,
+)
 from townsquare.web.server.reading import Headers, Scope
 from townsquare.web.server.site import Stop
 
@@ -35,11 +45,25 @@ class Asked:
 def cut(send: Send) -> bool:
     """Cut the connection behind `send`; False where the server does not show it. ASGI has no word for this, and a
     client that does not read never takes a goodbye."""
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    transport = _transport(send)
     if transport is None:
         return False
     transport.abort()
     return True
+
+
+def bound_unread(send: Send, size_bytes: int) -> None:
+    """Let the kernel keep no more than about this much for a client that does not read: unbounded it takes megabytes,
+    and we would not notice for a thousand events."""
+    transport = _transport(send)
+    sock = transport.get_extra_info("socket") if transport is not None else None
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size_bytes)
+
+
+def _transport(send: Send) -> asyncio.Transport | None:
+    return getattr(getattr(send, "__self__", None), "transport", None)
 
 
 async def send_answer(asked: Asked, response: Response, receive: Receive, send: Send) -> None:
@@ -52,6 +76,8 @@ async def send_answer(asked: Asked, response: Response, receive: Receive, send: 
             headers.append((b"etag", tag))
             if matches(asked.headers.get("if-none-match"), tag):
                 status, body = 304, b""
+    if asked.stop.route.cache is CacheClass.IMMUTABLE and status == 200:
+        status, body = _part(response, asked.headers.get("range"), headers)
     if response.chunks is None:
         if status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(body)))
@@ -62,6 +88,21 @@ async def send_answer(asked: Asked, response: Response, receive: Receive, send: 
     if method != "HEAD":
         await _send_chunks(response.chunks, receive, send, streaming=response.content_type == "text/event-stream")
     await send({"type": "http.response.body", "body": b""})
+
+
+def _part(response: Response, wanted: str | None, headers: RawHeaders) -> tuple[int, bytes]:
+    """The status and the bytes of an answer of which a part may be asked for."""
+    headers.append((b"accept-ranges", b"bytes"))
+    size = len(response.body)
+    try:
+        part = part_of(response, wanted)
+    except ValueError:
+        headers.append((b"content-range", b"bytes */%d" % size))
+        return 416, b""
+    if part is None:
+        return 200, response.body
+    headers.append((b"content-range", b"bytes %d-%d/%d" % (part[0], part[1] - 1, size)))
+    return 206, response.body[part[0] : part[1]]
 
 
 async def _send_chunks(chunks: AsyncIterator[bytes], receive: Receive, send: Send, *, streaming: bool) -> None:

@@ -217,7 +217,11 @@ class Hub:
                 continue
             if channel.startswith("user:") and not belongs_home(viewer, event, shown.language if shown else ""):
                 continue
-            envelope = gone if shown is None else await shown.for_viewer(viewer)
+            envelope: Envelope | None = gone
+            if shown is not None:
+                if not shown.may_list(viewer):
+                    continue
+                envelope = shown.plain_for(viewer) or await shown.own_for(viewer)
             if envelope is not None:
                 for connection, label in self._channels.get(channel, ()):
                     if connection.account_id == account_id:

@@ -34,18 +34,22 @@ class Showing:
         """The language of the status, empty if it is not said."""
         return self._target.language
 
-    async def for_viewer(self, viewer: Viewer) -> Envelope | None:
+    def may_list(self, viewer: Viewer) -> bool:
+        """Whether it is for the viewer at all."""
+        return all(may_list(viewer, status, author) for status, author in self._pairs)
+
+    def plain_for(self, viewer: Viewer) -> Envelope | None:
+        """The event where it is certain that this viewer sees what all see; else ask `own_for`."""
+        return None if self._flagged or viewer.account_id == self._status.author else self._plain
+
+    async def own_for(self, viewer: Viewer) -> Envelope | None:
         """The event as the viewer gets it, None where it is not for them. Cost: none for what is kept."""
-        if not all(may_list(viewer, status, author) for status, author in self._pairs):
-            return None
         if viewer.account_id != self._status.author and not await self._has_flags(viewer.account_id):
             return self._plain
         own = await status_jsons(self._ports, [self._status.status_id], viewer)
         return Envelope(self._event.change, own[0]) if own else None
 
     async def _has_flags(self, account_id: int) -> bool:
-        if not self._flagged:
-            return False
         target, root = self._target.status_id, self._target.root
         flags = await flags_of(self._ports, account_id, [target, root] if root and root != target else [target])
         return bool(flags.get(target) or flags.get(root, 0) & MUTED)

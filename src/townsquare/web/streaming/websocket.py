@@ -18,7 +18,7 @@ from townsquare.web.errors import error_body, status_of
 from townsquare.web.forms import decode_pairs
 from townsquare.web.routes import Session
 from townsquare.web.server.reading import Headers, Scope
-from townsquare.web.server.sending import Send, cut
+from townsquare.web.server.sending import Send, bound_unread, cut
 from townsquare.web.streaming.channels import Wish, subscription_of
 from townsquare.web.streaming.connection import MAX_SUBSCRIPTIONS, POLICY, Caller, Waiting
 from townsquare.web.streaming.envelopes import Envelope, Label, error_text
@@ -27,6 +27,7 @@ from townsquare.web.streaming.hub import Hub
 PATH = "/api/v1/streaming"
 MAX_MESSAGES = 100  # of a client, in each window
 WINDOW_S = 10.0
+KERNEL_BYTES = 64 * 1024
 CLOSE_WITHIN_S = 2.0
 _NOT_TEXT = 1003
 
@@ -132,6 +133,7 @@ class WebSocketDoor:
         except TownsquareError as exc:
             await _refuse(scope, send, status_of(exc), str(exc))
             return
+        bound_unread(send, KERNEL_BYTES)
         connection = WebSocketConnection(session, send)
         await send({"type": "websocket.accept", "subprotocol": protocol})
         self._hub.add(connection)
