@@ -122,3 +122,41 @@ async def test_a_conversation_is_read_and_removed(server: Server) -> None:
     await post(server, ann, "@bob again", visibility="direct", reply_to=first)
     await server.drain()
     assert len((await call(server, "GET", "/conversations", bob)).json()) == 1
+
+
+async def test_notices_come_in_groups(server: Server) -> None:
+    ann, bob, eve = [await server.sign_in(name) for name in ("ann", "bob", "eve")]
+    status_id = await post(server, bob, "hello")
+    for each in (ann, eve):
+        server.clock.advance(seconds=1)
+        await call(server, "POST", f"/statuses/{status_id}/favourite", each)
+        await call(server, "POST", f"/accounts/{bob.account.account_id}/follow", each)
+    await post(server, ann, "@bob hello")
+    await post(server, ann, "@bob again")
+    await server.drain()
+    url = "/api/v2/notifications"
+    page = (await server.client.get(url, headers=bob.headers)).json()
+    groups = page["notification_groups"]
+    assert [(each["type"], each["notifications_count"]) for each in groups][:2] == [("mention", 1), ("mention", 1)]
+    assert {(each["type"], each["notifications_count"]) for each in groups[2:]} == {("favourite", 2), ("follow", 2)}
+    assert {each["acct"] for each in page["accounts"]} == {"ann", "eve"}
+    (favourites,) = [each for each in groups if each["type"] == "favourite"]
+    assert favourites["sample_account_ids"] == [str(eve.account.account_id), str(ann.account.account_id)]
+    assert favourites["status_id"] == str(status_id)
+    assert isinstance(favourites["most_recent_notification_id"], int)
+    assert (await server.client.get(f"{url}/unread_count", headers=bob.headers)).json() == {"count": 4}
+    key = favourites["group_key"]
+    assert (await server.client.get(f"{url}/{key}", headers=bob.headers)).json()["notification_groups"] == [favourites]
+    people = (await server.client.get(f"{url}/{key}/accounts", headers=bob.headers)).json()
+    assert [each["acct"] for each in people] == ["eve", "ann"]
+    assert (await server.client.get(f"{url}/{key}", headers=eve.headers)).status_code == 404
+    assert (await server.client.post(f"{url}/{key}/dismiss", headers=bob.headers)).json() == {}
+    assert (await server.client.post(f"{url}/{key}/dismiss", headers=bob.headers)).status_code == 404
+    for bad in ("x", "favourite-1", "favourite-x-1", "ungrouped-", "ungrouped-99999999999999999999"):
+        assert (await server.client.get(f"{url}/{bad}", headers=bob.headers)).status_code == 404
+    apart = (await server.client.get(f"{url}?grouped_types[]=favourite", headers=bob.headers)).json()
+    assert len(apart["notification_groups"]) == 4
+    answer = await server.client.get(f"{url}?limit=2", headers=bob.headers)
+    seen = answer.json()["notification_groups"]
+    answer = await server.client.get(answer.links["next"]["url"], headers=bob.headers)
+    assert [each["type"] for each in seen + answer.json()["notification_groups"]] == ["mention", "mention", "follow"]

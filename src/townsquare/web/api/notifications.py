@@ -114,6 +114,7 @@ ROUTES = [
     Route("GET", f"{_BASE}/unread_count", unread_count, scope=_READ),
     Route("GET", f"{_BASE}/{{id}}", one, scope=_READ),
     Route("POST", f"{_BASE}/clear", clear, scope=_WRITE),
+    Route("POST", "/api/v2/notifications/clear", clear, scope=_WRITE),
     Route("POST", f"{_BASE}/{{id}}/dismiss", dismiss, scope=_WRITE),
     Route("DELETE", f"{_BASE}/destroy_multiple", dismiss_several, scope=_WRITE, limit=Limit.API),
 ]
