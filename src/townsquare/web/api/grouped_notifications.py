@@ -12,8 +12,8 @@ from townsquare.render.status import status_json
 from townsquare.social import notification_groups
 from townsquare.social.notification_groups import GROUPED, Group
 from townsquare.social.ports import Ports
-from townsquare.web.api.joined import joined
-from townsquare.web.api.notifications import page_headers, wanted
+from townsquare.web.api.joined import joined, scanned_links
+from townsquare.web.api.notifications import wanted
 from townsquare.web.paging import page_limit, window
 from townsquare.web.routes import Request, Response, Route, json_response
 
@@ -56,7 +56,7 @@ async def listed(request: Request, ports: Ports) -> Response:
         grouped=request.read(Asked).grouped_types,
     )
     ids = sorted((notice.row.notification_id for each in found for notice in each.notices), reverse=True)
-    return Response(results(found), headers=page_headers(request, ids, page.limit, last))
+    return Response(results(found), headers=scanned_links(request, ids, page, last))
 
 
 async def one(request: Request, ports: Ports) -> Response:
