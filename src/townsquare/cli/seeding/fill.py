@@ -5,6 +5,7 @@ their rank as posts of a few get most of the attention.
 """
 
 import asyncio
+import colorsys
 import struct
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -191,11 +192,12 @@ def draw(hue: float) -> bytes:
     width, height = _PICTURE_PIXELS
     x = np.linspace(0, 1, width)[None, :]
     y = np.linspace(0, 1, height)[:, None]
-    sky = np.stack([np.broadcast_to(0.55 + 0.4 * y * c, (height, width)) for c in (1.0, 0.9, 0.7)], axis=-1)
+    top, bottom = np.array([0.45, 0.66, 0.86]), np.array([0.98, 0.87, 0.74])
+    sky = np.broadcast_to(top + (bottom - top) * (y / 0.7)[..., None], (height, width, 3))
     for n in range(4):
         ridge = 0.35 + 0.15 * n + 0.07 * np.sin(2 * np.pi * (x * (1.5 + n) + hue * (n + 1)))
-        colour = np.array([(hue + 0.13 * n) % 1, (0.4 + hue * 0.3 + 0.1 * n) % 1, (0.3 + 0.5 * (1 - hue)) % 1])
-        sky = np.where((y > ridge)[..., None], colour * (0.9 - 0.12 * n), sky)
+        colour = np.array(colorsys.hsv_to_rgb((hue + 0.07 * n) % 1, 0.35 + 0.08 * n, 0.75 - 0.13 * n))
+        sky = np.where((y > ridge)[..., None], colour, sky)
     pixels = (np.clip(sky, 0, 1) * 255).astype(np.uint8)
     rows = b"".join(b"\0" + row.tobytes() for row in pixels)
 

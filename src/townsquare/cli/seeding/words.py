@@ -25,14 +25,14 @@ _TAGS = (
 _OPENINGS = (
     "Today I",
     "This morning I",
-    "Does anybody else",
-    "I keep thinking about how we",
-    "Finally",
-    "Small victory:",
-    "Question for everybody here:",
+    "Last night I",
     "On the way home I",
     "After three tries I",
-    "Nobody told me that you",
+    "Small victory: I",
+    "Without any plan I",
+    "Between two rain showers I",
+    "With a little help I",
+    "For the first time in years I",
 )
 _DOINGS = (
     "found the old map of the harbour",
@@ -49,14 +49,14 @@ _DOINGS = (
     "lost at chess against my niece",
 )
 _ENDINGS = (
-    "and I recommend it.",
-    "and it took all day.",
-    "— worth it.",
+    "It took all day.",
+    "Worth it.",
     "Who wants details?",
     "More tomorrow.",
-    "and the neighbours noticed.",
+    "The neighbours noticed.",
     "I did not expect that.",
     "Pictures when the light is better.",
+    "Next time with a thermos.",
     "",
     "",
 )
@@ -101,7 +101,7 @@ class Words:
         if self._texts:
             return self._random.choice(self._texts)
         pick = self._random.choice
-        text = f"{pick(_OPENINGS)} {pick(_DOINGS)} {pick(_ENDINGS)}".strip()
+        text = f"{pick(_OPENINGS)} {pick(_DOINGS)}. {pick(_ENDINGS)}".strip()
         return f"{text} #{pick(_TAGS)}" if self._random.random() < 0.3 else text
 
     def reply(self) -> str:
