@@ -7,11 +7,12 @@ import pytest
 
 from townsquare.kit.clock import SetClock
 from townsquare.kit.snowflake import Snowflake
-from townsquare.model.tasks import PollEnded
+from townsquare.model.tasks import DeleteMedia, PollEnded, encode_task
 from townsquare.queue.memory import MemoryQueue
-from townsquare.social.outbox import Outbox, relay
+from townsquare.social.outbox import SHARDS, TICK_MS, Outbox, relay
 from townsquare.store.memory import MemoryStore
-from townsquare.store.tables import OUTBOX, TABLES
+from townsquare.store.port import Put
+from townsquare.store.tables import OUTBOX, TABLES, OutboxRow
 
 
 @pytest.fixture
@@ -65,3 +66,22 @@ async def test_a_queue_that_lost_its_end_gets_it_again(store: MemoryStore, clock
     clock.advance(seconds=10)
     await relay(store, after_power_cut, clock)
     assert [depth.waiting for depth in await after_power_cut.depths()] == [1]
+
+
+async def test_a_row_that_cannot_be_read_does_not_hold_up_the_others(store: MemoryStore, clock: SetClock) -> None:
+    queue = MemoryQueue(clock)
+    event_id = Snowflake(clock, 1)()
+    shard, tick = (event_id >> 4) % SHARDS, (event_id >> 16) // TICK_MS
+    good = encode_task(PollEnded(poll_id=1))
+    await store.write([Put(OUTBOX, OutboxRow(shard=shard, tick=tick, event_id=event_id, tasks=(b"\xc1", good)))])
+    clock.advance(seconds=5)
+    assert await relay(store, queue, clock) == 1
+    taken = await queue.consume([DeleteMedia.lane, "notify"]).take(limit=9, wait_s=0)
+    assert sorted(delivery.message.body for delivery in taken) == sorted([b"\xc1", good])
+
+
+async def test_an_act_with_too_many_tasks_is_refused_whole(store: MemoryStore, clock: SetClock) -> None:
+    outbox = Outbox(store, MemoryQueue(clock), Snowflake(clock, 1))
+    with pytest.raises(ValueError, match="16 tasks"):
+        await outbox.commit([], tasks=[PollEnded(poll_id=n) for n in range(17)])
+    assert await sent(store) == []

@@ -8,16 +8,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from townsquare.kit.clock import Clock
 from townsquare.model.errors import Unavailable
-from townsquare.model.tasks import AnyTask, decode_task, encode_task
+from townsquare.model.tasks import AnyTask, DeleteMedia, decode_task, encode_task
 from townsquare.queue.port import Message, Queue
 from townsquare.store.port import Put, Store, Write
 from townsquare.store.tables import CURSORS, OUTBOX, CursorRow, OutboxRow
 
 SHARDS = 16
+MOST_TASKS = 16  # of one act: a message's id is the act's with four bits more
 TICK_MS = 10_000
 RELAY_AGE_MS = 3_000  # what is younger is still in the hands of the process that wrote it
+_KEPT_TICKS = 2 * 86_400_000 // TICK_MS  # older rows have expired
 _SETTLED_MS = 60_000  # ticks older than this get no new rows
 _MARK_S = 1.0  # less than the relay's patience
 
@@ -43,6 +47,8 @@ class Outbox:
         if not tasks:
             await self._store.write(*steps, at=at)
             return
+        if len(tasks) > MOST_TASKS:
+            raise ValueError(f"an act may leave {MOST_TASKS} tasks, not {len(tasks)}")
         event_id = self._new_id()
         row = OutboxRow(
             shard=(event_id >> 4) % SHARDS,
@@ -105,12 +111,16 @@ class Outbox:
 
 
 def _messages(rows: Sequence[OutboxRow]) -> list[Message]:
-    messages = []
-    for row in rows:
-        for n, body in enumerate(row.tasks):
-            task = decode_task(body)
-            messages.append(Message(lane=task.lane, key=task.key(), id=(row.event_id << 4) | n, body=body))
-    return messages
+    return [_message(body, (row.event_id << 4) | n) for row in rows for n, body in enumerate(row.tasks)]
+
+
+def _message(body: bytes, message_id: int) -> Message:
+    try:
+        task = decode_task(body)
+    except msgspec.DecodeError:
+        # Written by another version: the workers park it where the operator sees it, and others are not held up.
+        return Message(lane=DeleteMedia.lane, key=0, id=message_id, body=body)
+    return Message(lane=task.lane, key=task.key(), id=message_id, body=body)
 
 
 async def _mark_sent(store: Store, queue: Queue, rows: Sequence[OutboxRow]) -> None:
@@ -140,10 +150,11 @@ async def relay(store: Store, queue: Queue, clock: Clock) -> int:
     """Send what a process that died left behind; how many events. Run by one process, every few seconds."""
     now_tick = clock.now_ms() // TICK_MS
     cursor = await store.get(CURSORS, ("outbox",))
-    tick = cursor.position if cursor else now_tick - 360  # a new store: an hour is more than it has
+    tick = max(cursor.position, now_tick - _KEPT_TICKS) if cursor else now_tick - 360  # a new store: an hour will do
     first_tick, sent = tick, 0
     newest_id = (clock.now_ms() - RELAY_AGE_MS) << 16
     while tick <= now_tick:
+        await asyncio.sleep(0)  # after days without a server there are many
         lists = await store.range_many(OUTBOX, [(shard, tick) for shard in range(SHARDS)], limit=10_000)
         left = [row for rows in lists for row in rows if not row.sent and row.event_id < newest_id]
         await send(store, queue, left)
