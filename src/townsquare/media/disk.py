@@ -63,15 +63,18 @@ class DiskMedia:
     def _is_file(self, path: Path) -> bool:
         """Whether there is a plain file, reached through plain folders alone."""
         try:
-            if not stat.S_ISREG(path.lstat().st_mode):
+            if not stat.S_ISREG(os.lstat(path).st_mode):
                 return False
-            return all(stat.S_ISDIR(parent.lstat().st_mode) for parent in self._between(path))
+            return all(stat.S_ISDIR(os.lstat(parent).st_mode) for parent in self._between(path))
         except (FileNotFoundError, NotADirectoryError):
             return False
 
     def _between(self, path: Path) -> list[Path]:
         """The folders from the file's up to the one below ours. (Ours may be a link, put there by the operator.)"""
-        return [parent for parent in path.parents if self._folder in parent.parents]
+        folders = []
+        while (path := path.parent) != self._folder:
+            folders.append(path)
+        return folders
 
     def _write(self, path: Path, data: bytes) -> None:
         passing = self._folder / _PASSING

@@ -25,7 +25,9 @@ from townsquare.search.writer import Writer
 _VERSION = 1  # of the schema: another one's file is begun anew
 _BUSY_MS = 5000
 _UPKEEP_EVERY_MS = 60_000
-_MOST_RANKED = 5000  # hits of accounts and tags that are sorted; beyond, a query says too little to rank by
+# A beginning as long as one of these is looked up like a word. Without, 170,000 hits took 9 ms; with, 0.3 ms.
+_PREFIXES = {"status": "2 3 4 5 6 7 8", "account": "1 2 3 4 5 6", "tag": "1 2 3 4 5 6"}
+_MOST_RANKED = 2000  # hits of accounts and tags that are sorted; beyond, a query says too little to rank by
 _LOWEST, _HIGHEST = -(1 << 63), (1 << 63) - 1
 _EVERYBODY = 0
 
@@ -169,7 +171,7 @@ def _make(path: Path) -> None:
         if (version := connection.pragma("user_version")) not in (0, _VERSION):
             raise apsw.NotADBError(f"a file of version {version}")
         for kind in KINDS:
-            connection.execute(_SCHEMA.format(kind=kind, prefix="2 3" if kind == "status" else "1 2 3"))
+            connection.execute(_SCHEMA.format(kind=kind, prefix=_PREFIXES[kind]))
         connection.execute(f"PRAGMA user_version = {_VERSION}; COMMIT")
     finally:
         connection.close()
