@@ -130,20 +130,17 @@ async def notice(ports: Ports, *, actor: Account, notification_id: int) -> Notic
 
 async def unread_count(ports: Ports, *, actor: Account, wanted: NoticeFilter, limit: int) -> int:
     """How many notices came since the one that the actor marked as read, at most `limit`."""
-    return len(await unread_rows(ports, actor=actor, wanted=wanted, limit=limit))
-
-
-async def unread_rows(ports: Ports, *, actor: Account, wanted: NoticeFilter, limit: int) -> list[NotificationRow]:
-    """The newest `limit` notices since the one that the actor marked as read."""
     marker = await ports.store.get(MARKERS, (actor.account_id, "notifications"))
+    window = Window(above=marker.last_read_id if marker else None, limit=limit)
     viewer = await viewer_of(ports, actor.account_id)
-    return await rows.notices_page(
+    page = await rows.notices_page(
         ports.store,
         actor.account_id,
-        Window(above=marker.last_read_id if marker else None, limit=limit),
+        window,
         months=_months(ports, actor),
         keep=lambda row: wanted.takes(row) and _welcome(viewer, row),
     )
+    return len(page)
 
 
 async def dismiss(ports: Ports, *, actor: Account, ids: Sequence[int]) -> int:

@@ -6,8 +6,8 @@ Box: web.
 from collections.abc import Sequence
 
 from townsquare.social.ports import Ports
-from townsquare.web.routes import Route
-from townsquare.web.server.app import App, ErrorPage, Hook, make_app, plain_error_page
+from townsquare.web.pages.errors import error_page
+from townsquare.web.server.app import App, ErrorPage, Hook, make_app
 from townsquare.web.server.table import ALL_ROUTES
 from townsquare.web.streaming.hub import Hub
 from townsquare.web.streaming.sse import EventStreams
@@ -18,15 +18,14 @@ def web_app(
     ports: Ports,
     hub: Hub,
     *,
-    more_routes: Sequence[Route] = (),
-    error_page: ErrorPage = plain_error_page,
+    error_page: ErrorPage = error_page,
     startup: Sequence[Hook] = (),
     shutdown: Sequence[Hook] = (),
 ) -> App:
     """The application of one web process. The hooks run at its start and, before the streams stop, at its end."""
     return make_app(
         ports,
-        (*ALL_ROUTES, *EventStreams(hub).routes(), *more_routes),
+        (*ALL_ROUTES, *EventStreams(hub).routes()),
         error_page=error_page,
         sockets=WebSocketDoor(ports, hub),
         startup=(hub.start, *startup),

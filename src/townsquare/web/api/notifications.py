@@ -3,6 +3,8 @@
 Box: web. Source: Mastodon API, /methods/notifications/
 """
 
+from typing import Any
+
 import msgspec
 
 from townsquare.model.errors import NotFound
@@ -12,8 +14,8 @@ from townsquare.social import notifications
 from townsquare.social.notifications import Notice, NoticeFilter
 from townsquare.social.ports import Ports
 from townsquare.web.api.accounts import id_of
-from townsquare.web.api.joined import joined, scanned_links
-from townsquare.web.paging import page_limit, window
+from townsquare.web.api.joined import joined
+from townsquare.web.paging import link_header, page_limit, window
 from townsquare.web.routes import Limit, Request, Response, Route, json_response
 
 MAX_DISMISSED = 200
@@ -53,7 +55,17 @@ async def notices(request: Request, ports: Ports) -> Response:
     page = window(request, 40, 80)
     found, last = await notifications.notices(ports, actor=request.account, window=page, wanted=wanted(request))
     ids = [each.row.notification_id for each in found]
-    return joined([notice_json(each) for each in found], scanned_links(request, ids, page, last))
+    return joined([notice_json(each) for each in found], page_headers(request, ids, page.limit, last))
+
+
+def page_headers(request: Request, ids: list[int], limit: int, last: int | None) -> Any:
+    """The Link header of a page with these ids that goes on after `last`."""
+    if not ids and last is None:
+        return ()
+    first, final = (ids[0], ids[-1]) if ids else (last or 0, last or 0)
+    forward = "min_id" in request.params
+    count = limit if last is not None else min(len(ids), limit - 1) or 1
+    return link_header(request, first, final if forward or last is None else last, count, limit)
 
 
 async def one(request: Request, ports: Ports) -> Response:
@@ -102,7 +114,6 @@ ROUTES = [
     Route("GET", f"{_BASE}/unread_count", unread_count, scope=_READ),
     Route("GET", f"{_BASE}/{{id}}", one, scope=_READ),
     Route("POST", f"{_BASE}/clear", clear, scope=_WRITE),
-    Route("POST", "/api/v2/notifications/clear", clear, scope=_WRITE),
     Route("POST", f"{_BASE}/{{id}}/dismiss", dismiss, scope=_WRITE),
     Route("DELETE", f"{_BASE}/destroy_multiple", dismiss_several, scope=_WRITE, limit=Limit.API),
 ]

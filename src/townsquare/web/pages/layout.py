@@ -1,18 +1,49 @@
-"""The frame of every page: head, title, one column, and the headers that keep a page safe.
+"""The outermost frame of every page, and of small ones that hold one form: head, title, what keeps a page safe.
 
 Box: web.
 """
 
 from collections.abc import Mapping
-from importlib.resources import files
 
 from townsquare.kit.html import Child, Markup, join, tag
-from townsquare.social.ports import Ports
+from townsquare.web.cookies import cookie_of
 from townsquare.web.csrf import FIELD, csrf_token
-from townsquare.web.routes import Access, CacheClass, Limit, Request, Response, Route
+from townsquare.web.pages.assets import FAVICON, SCRIPT, STYLE, THEME_COLOURS, address
+from townsquare.web.routes import Request, Response
 
-STYLE_PATH = "/assets/plain.css"
 HTML = "text/html; charset=utf-8"
+THEME, COUNTS = "theme", "counts"  # cookies: how the pages shall look
+THEMES = ("auto", "light", "dark")
+
+
+def document(request: Request | None, title: str, body: Child, *, head: Child = None) -> bytes:
+    """A whole page. `head`: what else stands in its head."""
+    light, dark = THEME_COLOURS
+    theme = cookie_of(request, THEME) if request else ""
+    whole = join(
+        Markup("<!doctype html>"),
+        tag(
+            "html",
+            tag(
+                "head",
+                tag("meta", charset="utf-8"),
+                tag("meta", name="viewport", content="width=device-width, initial-scale=1, viewport-fit=cover"),
+                tag("title", title),
+                tag("meta", name="theme-color", content=light, media="(prefers-color-scheme: light)"),
+                tag("meta", name="theme-color", content=dark, media="(prefers-color-scheme: dark)"),
+                tag("link", rel="stylesheet", href=address(STYLE)),
+                tag("link", rel="icon", href=address(FAVICON), type="image/svg+xml"),
+                tag("link", rel="manifest", href="/manifest.json"),
+                tag("script", src=address(SCRIPT), defer=True),
+                head,
+            ),
+            tag("body", body),
+            lang="en",
+            data_theme=theme if theme in THEMES else None,
+            data_counts="off" if request and cookie_of(request, COUNTS) == "off" else None,
+        ),
+    )
+    return whole.encode("utf-8", "replace")
 
 
 def page(
@@ -24,25 +55,9 @@ def page(
     form_targets: tuple[str, ...] = (),
     headers: tuple[tuple[str, str], ...] = (),
 ) -> Response:
-    """A whole page. `form_targets`: origins that a form on it may end at, besides our own."""
-    document = join(
-        Markup("<!doctype html>"),
-        tag(
-            "html",
-            tag(
-                "head",
-                tag("meta", charset="utf-8"),
-                tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-                tag("meta", name="color-scheme", content="light dark"),
-                tag("title", title),
-                tag("link", rel="stylesheet", href=STYLE_PATH),
-            ),
-            tag("body", tag("main", tag("h1", title), body)),
-            lang="en",
-        ),
-    )
+    """A small page with one thing to do. `form_targets`: origins that a form on it may end at, besides our own."""
     return Response(
-        document.encode("utf-8", "replace"),
+        document(request, title, single(title, body)),
         status,
         content_type=HTML,
         headers=(
@@ -51,6 +66,15 @@ def page(
             ("referrer-policy", "same-origin"),
             *headers,
         ),
+    )
+
+
+def single(title: str, body: Child) -> Markup:
+    """The body of a small page: one panel in the middle."""
+    logo = tag("img", src=address(FAVICON), alt="", width=24, height=24)
+    return join(
+        tag("header", tag("a", logo, "Townsquare", href="/"), class_="masthead"),
+        tag("main", tag("h1", title), body, class_="single"),
     )
 
 
@@ -78,8 +102,12 @@ def own_path(path: str, *, otherwise: str = "/") -> str:
 def form(request: Request, *children: Child, action: str, method: str = "post", hidden: Mapping[str, str]) -> Markup:
     """A form with its token against forgery and its hidden values."""
     values = {FIELD: csrf_token(request), **hidden} if method == "post" else hidden
-    fields = [tag("input", type="hidden", name=name, value=value) for name, value in values.items()]
-    return tag("form", *fields, *children, method=method, action=action)
+    return tag("form", hidden_fields(values), *children, method=method, action=action)
+
+
+def hidden_fields(values: Mapping[str, str]) -> Markup:
+    """Hidden inputs."""
+    return join([tag("input", type="hidden", name=name, value=value) for name, value in values.items()])
 
 
 def field(label: str, name: str, *, kind: str = "text", value: str = "", hint: str = "", fill: str = "") -> Markup:
@@ -104,11 +132,3 @@ def button(label: str, *, name: str | None = None, value: str | None = None, qui
 def notice(words: str, *, is_error: bool = False) -> Markup:
     """A sentence above a form."""
     return tag("p", words, class_="error" if is_error else "notice", role="alert" if is_error else "status")
-
-
-async def style(request: Request, ports: Ports) -> Response:
-    """The style of plain pages."""
-    return Response((files(__package__) / "plain.css").read_bytes(), content_type="text/css; charset=utf-8")
-
-
-ROUTES = [Route("GET", STYLE_PATH, style, access=Access.PUBLIC, limit=Limit.NONE, cache=CacheClass.INSTANCE)]

@@ -15,7 +15,7 @@ from townsquare.web.api import (
     empty_lists,
     favourites,
     follow_requests,
-    grouped_notifications,
+    health,
     instance,
     markers,
     media,
@@ -32,7 +32,7 @@ from townsquare.web.api import (
     wellknown,
 )
 from townsquare.web.oauth import authorize, log_in, mailed_links, sign_up, token
-from townsquare.web.pages import files, layout
+from townsquare.web.pages.table import PAGE_ROUTES
 from townsquare.web.routes import Route
 
 ALL_ROUTES: tuple[Route, ...] = (
@@ -48,16 +48,15 @@ ALL_ROUTES: tuple[Route, ...] = (
     *empty_lists.ROUTES,
     *favourites.ROUTES,
     *follow_requests.ROUTES,
-    *grouped_notifications.ROUTES,
+    *health.ROUTES,
     *instance.ROUTES,
-    *files.ROUTES,
-    *layout.ROUTES,
     *log_in.ROUTES,
     *mailed_links.ROUTES,
     *markers.ROUTES,
     *media.ROUTES,
     *mutes.ROUTES,
     *notifications.ROUTES,
+    *PAGE_ROUTES,
     *polls.ROUTES,
     *preferences.ROUTES,
     *profile.ROUTES,

@@ -1,1 +1,0 @@
-"""DOOR before the web servers: health and the client's real address."""
