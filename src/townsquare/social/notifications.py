@@ -59,7 +59,6 @@ async def notices(
     """Notices, newest first, without those of people who are blocked or muted since, and the id from which the next
     page goes on (None where there is no more)."""
     viewer = await viewer_of(ports, actor.account_id)
-    months = _months(ports, actor)
     found: list[Notice] = []
     last = None
     for _ in range(_STEPS):
@@ -67,11 +66,11 @@ async def notices(
             ports.store,
             actor.account_id,
             msgspec.structs.replace(window, limit=window.limit - len(found)),
-            months=months,
-            keep=lambda row: wanted.takes(row) and _welcome(viewer, row),
+            months=months(ports, actor),
+            keep=lambda row: wanted.takes(row) and welcome(viewer, row),
         )
         last = page[0 if window.forward else -1].notification_id if page else None
-        shown = await _dressed(ports, page, viewer)
+        shown = await dressed(ports, page, viewer)
         found = shown + found if window.forward else found + shown
         if len(page) < window.limit - len(found) + len(shown):
             last = None
@@ -82,19 +81,20 @@ async def notices(
     return found, last
 
 
-def _months(ports: Ports, actor: Account) -> tuple[int, int]:
+def months(ports: Ports, actor: Account) -> tuple[int, int]:
     """The oldest and the newest month in which notices are looked for."""
     newest = month_at(ports.clock.now_ms()) + 1  # a clock of another process may be ahead at the turn of a month
     return max(month_at(actor.created_ms), newest - rows.MOST_MONTHS), newest
 
 
-def _welcome(viewer: Viewer, row: NotificationRow) -> bool:
+def welcome(viewer: Viewer, row: NotificationRow) -> bool:
+    """Whether the viewer still wants to hear of the one who did it."""
     return row.actor == viewer.account_id or not (
         row.actor in viewer.blocking or row.actor in viewer.blocked_by or row.actor in viewer.muting_notices
     )
 
 
-async def _dressed(ports: Ports, page: Sequence[NotificationRow], viewer: Viewer) -> list[Notice]:
+async def dressed(ports: Ports, page: Sequence[NotificationRow], viewer: Viewer) -> list[Notice]:
     """The notices whose actor and status are still there for the viewer."""
     if not page:
         return []
@@ -122,23 +122,28 @@ async def notice(ports: Ports, *, actor: Account, notification_id: int) -> Notic
     if row is None:
         raise NotFound
     viewer = await viewer_of(ports, actor.account_id)
-    shown = await _dressed(ports, [row], viewer) if _welcome(viewer, row) else []
+    shown = await dressed(ports, [row], viewer) if welcome(viewer, row) else []
     if not shown:
         raise NotFound
     return shown[0]
 
 
+async def unread_from(ports: Ports, actor: Account) -> int | None:
+    """The id of the last notice that the actor marked as read, None where they marked none."""
+    marker = await ports.store.get(MARKERS, (actor.account_id, "notifications"))
+    return marker.last_read_id if marker else None
+
+
 async def unread_count(ports: Ports, *, actor: Account, wanted: NoticeFilter, limit: int) -> int:
     """How many notices came since the one that the actor marked as read, at most `limit`."""
-    marker = await ports.store.get(MARKERS, (actor.account_id, "notifications"))
-    window = Window(above=marker.last_read_id if marker else None, limit=limit)
+    window = Window(above=await unread_from(ports, actor), limit=limit)
     viewer = await viewer_of(ports, actor.account_id)
     page = await rows.notices_page(
         ports.store,
         actor.account_id,
         window,
-        months=_months(ports, actor),
-        keep=lambda row: wanted.takes(row) and _welcome(viewer, row),
+        months=months(ports, actor),
+        keep=lambda row: wanted.takes(row) and welcome(viewer, row),
     )
     return len(page)
 
@@ -157,7 +162,7 @@ async def clear(ports: Ports, *, actor: Account) -> None:
     cleared = 0
     while cleared < _MOST_CLEARED:
         page = await rows.notices_page(
-            ports.store, actor.account_id, window, months=_months(ports, actor), keep=lambda _: True
+            ports.store, actor.account_id, window, months=months(ports, actor), keep=lambda _: True
         )
         await rows.switch_off(ports.store, page)
         cleared += len(page)

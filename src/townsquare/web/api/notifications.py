@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from townsquare.model.errors import NotFound
+from townsquare.model.notification import group_key
 from townsquare.render.notification import notification_json
 from townsquare.render.status import status_json
 from townsquare.social import notifications
@@ -45,6 +46,7 @@ def notice_json(each: Notice) -> bytes:
     return notification_json(
         each.row.notification_id,
         each.row.kind,
+        group_key=group_key(each.row.kind, each.row.status_id, each.row.notification_id),
         account=each.actor.json,
         status=status_json(each.status) if each.status is not None else None,
     )
