@@ -57,7 +57,7 @@ async def take(feeds: Feeds, name: str, arguments: tuple) -> object:  # type: ig
     return await getattr(feeds, name)(*arguments)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(step, min_size=1, max_size=12), below=status_id, above=status_id, limit=st.integers(0, 900))
 async def test_it_does_what_the_model_does(feeds: RingFile, steps: list, below: int, above: int, limit: int) -> None:
     await feeds.drop(ACCOUNTS)
@@ -162,13 +162,13 @@ from townsquare.feeds.ring_file import RingFile
 async def main():
     path, start, stop, seed = Path(sys.argv[1]), *map(int, sys.argv[2:5])
     feeds, rng = RingFile.open(path), np.random.default_rng(seed)
-    everybody = np.arange(1, 201)
+    everybody = np.arange(1, 101)
     print("ready", flush=True)
     n = start
     while stop == 0 or n < stop:
         await feeds.push(everybody, n, Reason.FOLLOW)
         if stop == 0:  # until it is killed, with much else going on
-            who = int(rng.integers(1, 201))
+            who = int(rng.integers(1, 101))
             await feeds.merge(who, [n - 3, n - 200], Reason.TAG)
             await feeds.drop([who + 1000])
             await feeds.fill(who + 1000, list(range(n, n + 700)), [1] * 700, floor=n - 1)
@@ -186,12 +186,12 @@ def worker(path: Path, *arguments: int) -> "subprocess.Popen[bytes]":
 
 @pytest.mark.slow
 async def test_two_processes_lose_nothing_while_others_read(feeds: RingFile, tmp_path: Path) -> None:
-    for owner in range(1, 201):
+    for owner in range(1, 101):
         await feeds.fill(owner, [], [], floor=0)
-    workers = [worker(tmp_path / "feeds", first, 1601, first) for first in (1, 2)]
+    workers = [worker(tmp_path / "feeds", first, 1101, first) for first in (1, 2)]
     reads = 0
     while any(process.poll() is None for process in workers):
-        for owner in (1, 77, 200):
+        for owner in (1, 77, 100):
             page = await feeds.read(owner)
             assert page is not None
             assert page.ids == sorted(set(page.ids), reverse=True)
@@ -203,15 +203,15 @@ async def test_two_processes_lose_nothing_while_others_read(feeds: RingFile, tmp
     for process in workers:
         process.communicate()
     assert reads > 0
-    for owner in range(1, 201):
+    for owner in range(1, 101):
         page = await feeds.read(owner)
         assert page is not None
-        assert page.ids == list(range(1600, 1600 - RING_LENGTH, -1))
+        assert page.ids == list(range(1100, 1100 - RING_LENGTH, -1))
 
 
 @pytest.mark.slow
 async def test_after_kills_every_ring_is_whole_or_gone(feeds: RingFile, tmp_path: Path) -> None:
-    for owner in range(1, 201):
+    for owner in range(1, 101):
         await feeds.fill(owner, [], [], floor=0)
     start = 1001
     for round_number in range(8):
@@ -230,12 +230,12 @@ async def test_after_kills_every_ring_is_whole_or_gone(feeds: RingFile, tmp_path
                 seen += 1
                 assert page.ids == sorted(set(page.ids), reverse=True)
                 assert not page.ids or page.ids[-1] > page.floor
-            elif owner <= 200:
+            elif owner <= 100:
                 await feeds.fill(owner, [], [], floor=0)
-        assert seen >= 199
+        assert seen >= 99
         last = start + 1_000_000 + round_number
-        assert await feeds.push(np.arange(1, 201), last, Reason.SELF) == 200
-        for owner in range(1, 201):
+        assert await feeds.push(np.arange(1, 101), last, Reason.SELF) == 100
+        for owner in range(1, 101):
             page = await feeds.read(owner, limit=1)
             assert page is not None
             assert page.ids == [last]
