@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test bench docs format clean
+.PHONY: help run check test engines bench docs format clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: $(VENV)/.installed-dev ## install what is needed and run every test that t
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+engines: ## install the real servers behind the boxes into .engines (ARGS="redis kafka" for some of them)
+	@$(PYTHON) -m tests.engines install $(ARGS)
 
 bench: $(VENV)/.installed-dev ## measure speed on this machine and write bench/results
 	$(BIN)/python -m bench $(ARGS)
