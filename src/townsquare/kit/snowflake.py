@@ -5,10 +5,12 @@ Box: kit. Source: design of Mastodon's ids (ms << 16), so that clients which com
 
 import calendar
 import time
+from functools import lru_cache
 
 from townsquare.kit.clock import Clock
 
 WORKERS = 4096
+_DAY_MS = 86_400_000
 _BORROW_MS = 100  # how far ahead of the clock a burst may run
 _MAX_STEP_BACK_MS = 5000  # a clock that jumps back further is a fault, not drift
 
@@ -56,7 +58,12 @@ def first_id_at(ms: int) -> int:
 
 def month_of(snowflake: int) -> int:
     """The month of an id as one number, `year * 12 + month - 1`: partitions of logs are cut by it."""
-    then = time.gmtime((snowflake >> 16) // 1000)
+    return _month_of_day((snowflake >> 16) // _DAY_MS)
+
+
+@lru_cache(4096)
+def _month_of_day(day: int) -> int:
+    then = time.gmtime(day * 86_400)
     return then.tm_year * 12 + then.tm_mon - 1
 
 
@@ -67,7 +74,7 @@ def month_at(ms: int) -> int:
 
 def day_of(snowflake: int) -> int:
     """Days since 1970 of an id."""
-    return (snowflake >> 16) // 86_400_000
+    return (snowflake >> 16) // _DAY_MS
 
 
 def first_id_of_month(month: int) -> int:
