@@ -270,6 +270,13 @@ async def test_hidden_statuses_do_not_end_a_list__CVE_2026_45076(server: Server)
         page = await server.client.get(page.links["next"]["url"])
         seen += ids(page)
     assert seen == [old]
+    newest = await post(server, ann, "seen by all, too")
+    page = await get(server, f"/accounts/{ann.account.account_id}/statuses", limit=5, min_id=old)
+    seen = ids(page)
+    while not seen:
+        page = await server.client.get(page.links["prev"]["url"])
+        seen = ids(page)
+    assert seen == [newest]
 
 
 async def test_what_was_seen_is_gone_after_the_ties_are_cut__CVE_2024_53867(server: Server) -> None:

@@ -97,6 +97,17 @@ async def test_what_is_no_longer_indexable_is_not_found__Search(server: Server) 
     assert len(await statuses(server, bob, "quixotic")) == 1
     await change(server, ann, indexable="false")
     assert await statuses(server, bob, "quixotic") == []
+    assert len(await statuses(server, ann, "quixotic")) == 1
+
+
+async def test_old_statuses_are_found_once_their_author_allows_it(server: Server) -> None:
+    ann, bob = await server.sign_in("ann"), await server.sign_in("bob")
+    ids = [await post(server, ann, f"quixotic {n}") for n in range(250)]
+    await server.drain()
+    assert await statuses(server, bob, "quixotic") == []
+    await change(server, ann, indexable="true")
+    assert await statuses(server, bob, "quixotic", limit=2) == [ids[-1], ids[-2]]
+    assert await statuses(server, bob, "quixotic 0") == [ids[0]]
 
 
 @pytest.mark.parametrize(

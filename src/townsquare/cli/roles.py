@@ -22,6 +22,7 @@ from townsquare.social.links import owner_link
 from townsquare.social.ports import Ports
 from townsquare.store.tables import SETTINGS
 from townsquare.web.application import web_app
+from townsquare.web.routes import Route
 from townsquare.web.server.app import App
 from townsquare.web.streaming.hub import Hub
 from townsquare.web.streaming.payloads import payloads_of
@@ -76,11 +77,13 @@ async def prepare(settings: Settings) -> str | None:
         return await owner_link(ports)
 
 
-def run_web(settings: Settings, sock: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM, then finish what was begun."""
+def run_web(
+    settings: Settings, sock: socket.socket, ready: Callable[[], None], *, more_routes: Sequence[Route] = ()
+) -> None:
+    """Serve until SIGTERM, then finish what was begun. `more_routes`: for measurements."""
 
     async def serve(ports: Ports) -> None:
-        app = web_app(ports, Hub(ports, payloads_of(ports)))
+        app = web_app(ports, Hub(ports, payloads_of(ports)), more_routes=more_routes)
         health = Health(RealAddresses(app, settings.trusted_proxies), lambda: ports.store.get(SETTINGS, ("ready",)))
         config = uvicorn.Config(
             health,

@@ -186,6 +186,17 @@ class IndexAccount(Task, frozen=True):
         return self.account_id
 
 
+class IndexAuthor(Task, frozen=True):
+    """Index an account's statuses anew, a page at a time, because it changed who may find them."""
+
+    lane: ClassVar[str] = "index"
+    account_id: int
+    below: int = 0  # the page starts under this status; 0: the newest
+
+    def key(self) -> int:
+        return self.account_id
+
+
 class SendMail(Task, frozen=True):
     """Send one message to a user. Its secret is made when it is sent, so that none lies in a queue.
 
@@ -250,6 +261,7 @@ AnyTask = (
     | FetchCard
     | IndexStatus
     | IndexAccount
+    | IndexAuthor
     | SendMail
     | DeleteStatuses
     | DeleteMedia

@@ -11,7 +11,7 @@ from townsquare.model.account import Account
 from townsquare.model.errors import Conflict, NotFound
 from townsquare.model.paging import Window
 from townsquare.model.status import Status
-from townsquare.model.tasks import AnyTask, DeleteStatuses, IndexAccount
+from townsquare.model.tasks import AnyTask, DeleteStatuses, IndexAccount, IndexAuthor
 from townsquare.render.status import Person, StatusView
 from townsquare.social.hydrate import drop_accounts, people, statuses
 from townsquare.social.ports import Ports
@@ -186,7 +186,8 @@ async def suspend(ports: Ports, account_id: int, *, suspended: bool = True) -> N
 
     Raises: NotFound.
     """
-    await change_account(ports, account_id, lambda old: msgspec.structs.replace(old, suspended=suspended))
+    anew = [IndexAuthor(account_id)]
+    await change_account(ports, account_id, lambda old: msgspec.structs.replace(old, suspended=suspended), tasks=anew)
 
 
 async def delete(ports: Ports, account_id: int) -> None:

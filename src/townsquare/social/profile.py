@@ -12,6 +12,7 @@ import msgspec
 from townsquare.kit.entities import counted_length
 from townsquare.model.account import Account, AccountStats, ProfileField, User, Visibility
 from townsquare.model.errors import Invalid, NotFound
+from townsquare.model.tasks import IndexAuthor
 from townsquare.social.accounts import change_account
 from townsquare.social.follows import authorize_all
 from townsquare.social.ports import Ports
@@ -110,7 +111,8 @@ async def change_account_profile(ports: Ports, account_id: int, change: ProfileC
         was_locked = old.locked
         return _changed_account(old, change)
 
-    await change_account(ports, account_id, changed)
+    anew = [IndexAuthor(account_id)] if change.indexable is not None else []
+    await change_account(ports, account_id, changed, tasks=anew)
     return was_locked
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from townsquare.social.ports import Ports
 from townsquare.web.pages.errors import error_page
+from townsquare.web.routes import Route
 from townsquare.web.server.app import App, ErrorPage, Hook, make_app
 from townsquare.web.server.table import ALL_ROUTES
 from townsquare.web.streaming.hub import Hub
@@ -18,6 +19,7 @@ def web_app(
     ports: Ports,
     hub: Hub,
     *,
+    more_routes: Sequence[Route] = (),
     error_page: ErrorPage = error_page,
     startup: Sequence[Hook] = (),
     shutdown: Sequence[Hook] = (),
@@ -25,7 +27,7 @@ def web_app(
     """The application of one web process. The hooks run at its start and, before the streams stop, at its end."""
     return make_app(
         ports,
-        (*ALL_ROUTES, *EventStreams(hub).routes()),
+        (*ALL_ROUTES, *EventStreams(hub).routes(), *more_routes),
         error_page=error_page,
         sockets=WebSocketDoor(ports, hub),
         startup=(hub.start, *startup),

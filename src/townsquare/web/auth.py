@@ -3,6 +3,8 @@
 Box: web. Source: Mastodon API, /api/oauth-scopes/, /client/token/
 """
 
+from collections.abc import Sequence
+
 from townsquare.model.account import Account, User
 from townsquare.model.errors import Forbidden, Invalid, Unauthorized
 from townsquare.model.scopes import allows
@@ -103,7 +105,7 @@ def _admitted(route: Route, session: Session | None) -> Session | None:
         if route.access is Access.PUBLIC:
             return None
         raise Unauthorized
-    if route.scope and not any(allows(session.token.scopes, scope) for scope in route.scope):
+    if route.scope and not _is_granted(session.token.scopes, route.scope):
         raise Forbidden(OUTSIDE_SCOPES)
     if session.account is None or session.user is None:
         if route.access is not Access.APP and route.access is not Access.PUBLIC:
@@ -115,6 +117,11 @@ def _admitted(route: Route, session: Session | None) -> Session | None:
             return None
         raise Forbidden(reason)
     return session
+
+
+def _is_granted(granted: Sequence[str], wanted: Sequence[str]) -> bool:
+    # The usual cases first: the scope itself, or the whole of `read` or `write`.
+    return any(scope in granted or scope.partition(":")[0] in granted or allows(granted, scope) for scope in wanted)
 
 
 def closed_reason(account: Account, user: User) -> str:

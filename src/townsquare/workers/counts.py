@@ -5,6 +5,7 @@ task done twice finds nothing to do. Tasks of one partition come one after anoth
 batch is one write for each partition, however many tasks it has.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -174,8 +175,9 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
     if writes:
         await ports.store.write(writes)
     authors = list(dict.fromkeys(author for author, _, _ in made))
-    for author in authors:
-        await settle_stats(ports.store, author, ports.clock)
+    async with asyncio.TaskGroup() as group:  # so that one commit to disk serves them all
+        for author in authors:
+            group.create_task(settle_stats(ports.store, author, ports.clock))
     await drop_accounts(ports, authors)
 
 

@@ -7,15 +7,20 @@ from collections.abc import Sequence
 
 from townsquare.kit.tags import normal_tag, tag_id
 from townsquare.model.account import Account, Visibility
+from townsquare.model.paging import Window
 from townsquare.model.status import Status
-from townsquare.model.tasks import IndexAccount, IndexStatus
+from townsquare.model.tasks import IndexAccount, IndexAuthor, IndexStatus
 from townsquare.search.port import Document
 from townsquare.social.ports import Ports
+from townsquare.store.author_log import log_page
 from townsquare.store.port import Put
 from townsquare.store.tables import ACCOUNT_STATS, ACCOUNTS, MEDIA, STATUSES, TAGS, TagRow
 from townsquare.workers.jobs import Job
 
 EVERYBODY = (0,)
+_PAGE = 200  # statuses
+_VERSION_BITS = 24  # of a status
+_MS_BITS = 44  # of a time
 
 
 async def index_status(task: IndexStatus, ports: Ports) -> None:
@@ -38,7 +43,7 @@ async def index_status(task: IndexStatus, ports: Ports) -> None:
         words="\n".join(word for word in words if word),
         author=status.author,
         readers=readers(status, author),
-        version=status.version,
+        version=author.version << _VERSION_BITS | status.version,  # both say who may find it
     )
     await ports.search.put([document])
     if status.visibility is Visibility.PUBLIC:
@@ -70,6 +75,7 @@ async def index_account(task: IndexAccount, ports: Ports) -> None:
     if account is None or account.deleted or account.suspended:
         await ports.search.remove("account", [task.account_id])
         return
+    now_ms = ports.clock.now_ms()
     stats = await ports.store.get(ACCOUNT_STATS, (task.account_id,))
     handle = f"{account.username}@{account.domain}" if account.domain else account.username
     words = [account.username, account.display_name]
@@ -81,9 +87,23 @@ async def index_account(task: IndexAccount, ports: Ports) -> None:
         words="\n".join(word for word in words if word),
         name=handle.lower(),
         weight=stats.followers if stats else 0,
-        version=account.version,
+        version=account.version << _MS_BITS | now_ms,  # the weight changes without the account
     )
     await ports.search.put([document])
 
 
-JOBS = {IndexStatus: Job(index_status, lane="index"), IndexAccount: Job(index_account, lane="index")}
+async def index_author(task: IndexAuthor, ports: Ports) -> None:
+    """Index one page of an account's statuses, then leave the rest to a task of its own. Safe to run twice."""
+    window = Window(below=task.below or None, limit=_PAGE)
+    rows, last = await log_page(ports.store, task.account_id, window, lambda row: not row.boost_of)
+    for row in rows:
+        await index_status(IndexStatus(row.status_id), ports)
+    if last is not None:
+        await ports.outbox.commit(tasks=[IndexAuthor(task.account_id, below=last)])
+
+
+JOBS = {
+    IndexStatus: Job(index_status, lane="index"),
+    IndexAccount: Job(index_account, lane="index"),
+    IndexAuthor: Job(index_author, lane="index", timeout_s=120),
+}

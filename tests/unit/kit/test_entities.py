@@ -59,12 +59,12 @@ def test_cve_2025_68475_scanning_is_linear(piece: str) -> None:
     """Ten times the text takes at most about ten times as long."""
 
     def timed(text: str) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         find_entities(text)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     def seconds(size: int) -> float:
         text = "https://a" + piece * (size // len(piece))
-        return min(timed(text) for _ in range(3))
+        return min(timed(text) for _ in range(5))
 
     assert seconds(50_000) <= 20 * seconds(5_000) + 0.01

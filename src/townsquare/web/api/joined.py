@@ -33,17 +33,17 @@ async def account_list(
 
 
 def status_list(request: Request, views: Sequence[StatusView], window: Window, last: int | None) -> Response:
-    """A page of statuses. `last`: the last id that was looked at, where the list goes on; it leads to a next page even
-    if all between was hidden from the viewer."""
+    """A page of statuses; `last` as for `scanned_links`."""
+    ids = [view.status.status_id for view in views]
+    return Response(status_list_json(views), headers=scanned_links(request, ids, window, last))
+
+
+def scanned_links(request: Request, ids: Sequence[int], window: Window, last: int | None) -> Headers:
+    """The Link header of a page with these ids, newest first. `last`: the last id that was looked at, where the list
+    goes on (None: it ends); it leads on even if all up to it was hidden from the viewer."""
+    newest, oldest = (ids[0], ids[-1]) if ids else (last or 0, last or 0)
     if window.forward:
-        first, next_id, full = (views[0].status.status_id if views else 0), 0, False
-        if views:
-            next_id, full = views[-1].status.status_id, True
+        newest, has_next = last or newest, bool(ids)
     else:
-        first = views[0].status.status_id if views else 0
-        next_id, full = last or 0, last is not None
-    if not views and not full:
-        return Response(b"[]")
-    count = window.limit if full else min(len(views), window.limit - 1) or 1
-    headers = link_header(request, first or next_id, next_id, count, window.limit)
-    return Response(status_list_json(views), headers=headers)
+        oldest, has_next = last or oldest, last is not None
+    return link_header(request, newest, oldest, 2 if has_next else 1, 2) if newest else ()

@@ -3,8 +3,6 @@
 Box: web. Source: Mastodon API, /methods/notifications/
 """
 
-from typing import Any
-
 import msgspec
 
 from townsquare.model.errors import NotFound
@@ -15,8 +13,8 @@ from townsquare.social import notifications
 from townsquare.social.notifications import Notice, NoticeFilter
 from townsquare.social.ports import Ports
 from townsquare.web.api.accounts import id_of
-from townsquare.web.api.joined import joined
-from townsquare.web.paging import link_header, page_limit, window
+from townsquare.web.api.joined import joined, scanned_links
+from townsquare.web.paging import page_limit, window
 from townsquare.web.routes import Limit, Request, Response, Route, json_response
 
 MAX_DISMISSED = 200
@@ -57,17 +55,7 @@ async def notices(request: Request, ports: Ports) -> Response:
     page = window(request, 40, 80)
     found, last = await notifications.notices(ports, actor=request.account, window=page, wanted=wanted(request))
     ids = [each.row.notification_id for each in found]
-    return joined([notice_json(each) for each in found], page_headers(request, ids, page.limit, last))
-
-
-def page_headers(request: Request, ids: list[int], limit: int, last: int | None) -> Any:
-    """The Link header of a page with these ids that goes on after `last`."""
-    if not ids and last is None:
-        return ()
-    first, final = (ids[0], ids[-1]) if ids else (last or 0, last or 0)
-    forward = "min_id" in request.params
-    count = limit if last is not None else min(len(ids), limit - 1) or 1
-    return link_header(request, first, final if forward or last is None else last, count, limit)
+    return joined([notice_json(each) for each in found], scanned_links(request, ids, page, last))
 
 
 async def one(request: Request, ports: Ports) -> Response:

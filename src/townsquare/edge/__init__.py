@@ -1,0 +1,1 @@
+"""DOOR before the web servers: health and the client's real address."""
