@@ -56,7 +56,7 @@ def test_length(text: str, length: int) -> None:
     "piece", ["@", "@a", "@a@", "@a.", "#", "#1", "https://", "https://a(", ")", "a@a.", "#\u0301", "@a-", "@a@a."]
 )
 def test_cve_2025_68475_scanning_is_linear(piece: str) -> None:
-    """Ten times the text takes at most about ten times as long."""
+    """Ten times the text takes about ten times as long, not a hundred times."""
 
     def timed(text: str) -> float:
         start = time.process_time()
@@ -67,4 +67,4 @@ def test_cve_2025_68475_scanning_is_linear(piece: str) -> None:
         text = "https://a" + piece * (size // len(piece))
         return min(timed(text) for _ in range(5))
 
-    assert seconds(50_000) <= 20 * seconds(5_000) + 0.01
+    assert seconds(50_000) <= 40 * seconds(5_000)  # what grows with the square would take 100 times
