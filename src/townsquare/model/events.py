@@ -44,6 +44,7 @@ class StatusEvent(Event, frozen=True):
     media: bool = False
     reply_to_author: int = 0
     boost_of: int = 0
+    root: int = 0  # first status of its thread
 
 
 class ViewersEvent(Event, frozen=True):

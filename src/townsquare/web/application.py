@@ -6,6 +6,7 @@ Box: web.
 from collections.abc import Sequence
 
 from townsquare.social.ports import Ports
+from townsquare.web.live_pages import LivePages
 from townsquare.web.pages.errors import error_page
 from townsquare.web.routes import Route
 from townsquare.web.server.app import App, ErrorPage, Hook, make_app
@@ -27,7 +28,7 @@ def web_app(
     """The application of one web process. The hooks run at its start and, before the streams stop, at its end."""
     return make_app(
         ports,
-        (*ALL_ROUTES, *EventStreams(hub).routes(), *more_routes),
+        (*ALL_ROUTES, *EventStreams(hub).routes(), *LivePages(hub).routes(), *more_routes),
         error_page=error_page,
         sockets=WebSocketDoor(ports, hub),
         startup=(hub.start, *startup),

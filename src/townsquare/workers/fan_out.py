@@ -66,6 +66,7 @@ def _tell(ports: Ports, row: Status, change: str, tags: Sequence[str] | None = N
         media=bool(row.media),
         reply_to_author=row.reply_to_author,
         boost_of=row.boost_of,
+        root=row.root,
     )
     ports.streaming.publish(event.topic, encode_event(event))
 

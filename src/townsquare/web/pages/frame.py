@@ -17,6 +17,7 @@ from townsquare.web.pages.parts import person
 from townsquare.web.routes import Request, Response
 
 MOST_UNREAD = 99
+LATE_MS = 3_000
 _SIGN_IN, _SIGN_UP = "/auth/sign_in", "/auth/sign_up"
 
 
@@ -44,7 +45,7 @@ async def show(request: Request, ports: Ports, view: View) -> Response:
     body = join(
         sprite(),
         tag("a", "Skip to content", href="#content", class_="skip"),
-        tag("div", _rail(request, view, unread), _column(view), _side(request, ports), class_="frame"),
+        tag("div", _rail(request, view, unread), _column(request, ports, view), _side(request, ports), class_="frame"),
         _act_form(request),
     )
     return Response(document(request, whole, body, head=view.head), view.status, content_type=HTML)
@@ -64,7 +65,11 @@ def _act_form(request: Request) -> Markup | None:
     return tag("form", fields, id="act", method="post", action="/do/nothing", hidden=True)
 
 
-def _column(view: View) -> Markup:
+def _column(request: Request, ports: Ports, view: View) -> Markup:
+    live = None
+    if request.session is not None:
+        after = ports.clock.now_ms() - LATE_MS << 16  # what is posted while this page is made is not missed
+        live = f"/live?{view.live or 'on=notices'}&after={after}"
     back = tag("a", icon("back"), href=view.back, class_="back", aria_label="Back") if view.back else None
     return tag(
         "main",
@@ -74,7 +79,7 @@ def _column(view: View) -> Markup:
         id="content",
         class_="column",
         tabindex=-1,
-        data_live=view.live or None,
+        data_live=live,
     )
 
 

@@ -12,7 +12,7 @@ from townsquare.web.pages.assets import FAVICON, SCRIPT, STYLE, THEME_COLOURS, a
 from townsquare.web.routes import Request, Response
 
 HTML = "text/html; charset=utf-8"
-THEME, COUNTS = "theme", "counts"  # cookies: how the pages shall look
+THEME, COUNTS, KEYS = "theme", "counts", "keys"  # cookies: how the pages shall look
 THEMES = ("auto", "light", "dark")
 
 
@@ -34,13 +34,14 @@ def document(request: Request | None, title: str, body: Child, *, head: Child = 
                 tag("link", rel="stylesheet", href=address(STYLE)),
                 tag("link", rel="icon", href=address(FAVICON), type="image/svg+xml"),
                 tag("link", rel="manifest", href="/manifest.json"),
-                tag("script", src=address(SCRIPT), defer=True),
+                tag("script", src=address(SCRIPT), type="module"),
                 head,
             ),
             tag("body", body),
             lang="en",
             data_theme=theme if theme in THEMES else None,
             data_counts="off" if request and cookie_of(request, COUNTS) == "off" else None,
+            data_keys="off" if request and cookie_of(request, KEYS) == "off" else None,
         ),
     )
     return whole.encode("utf-8", "replace")

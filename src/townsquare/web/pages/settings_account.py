@@ -10,7 +10,7 @@ from townsquare.social import users
 from townsquare.social.ports import Ports
 from townsquare.web.cookies import clear_cookie, cookie_of, set_cookie
 from townsquare.web.pages.compose import user_of
-from townsquare.web.pages.layout import COUNTS, THEME, THEMES, form
+from townsquare.web.pages.layout import COUNTS, KEYS, THEME, THEMES, form
 from townsquare.web.pages.settings import FORM_BYTES, PATH, saved, settings_page, switch, typed_in
 from townsquare.web.routes import CacheClass, Limit, Request, Response, Route
 
@@ -29,8 +29,11 @@ async def edit_look(request: Request, ports: Ports) -> Response:
     body = form(
         request,
         tag("fieldset", tag("legend", "Colours"), choices),
-        tag("p", switch("Hide counts of replies, boosts and favourites", "hide_counts",
-                         is_on=cookie_of(request, COUNTS) == "off")),
+        tag("fieldset", tag("legend", "More"),
+            switch("Hide counts of replies, boosts and favourites", "hide_counts",
+                   is_on=cookie_of(request, COUNTS) == "off"),
+            switch("No keys of one letter (j and k move, f, b, d and r act, n writes)", "no_keys",
+                   is_on=cookie_of(request, KEYS) == "off")),
         tag("button", "Save", type="submit"),
         action="/do/settings/look",
         hidden={},
@@ -45,10 +48,11 @@ async def save_look(request: Request, ports: Ports) -> Response:
         set_cookie(request, THEME, theme)
     else:
         clear_cookie(request, THEME)
-    if typed_in(request, "hide_counts"):
-        set_cookie(request, COUNTS, "off")
-    else:
-        clear_cookie(request, COUNTS)
+    for name, is_off in ((COUNTS, typed_in(request, "hide_counts")), (KEYS, typed_in(request, "no_keys"))):
+        if is_off:
+            set_cookie(request, name, "off")
+        else:
+            clear_cookie(request, name)
     return saved(f"{PATH}/look")
 
 

@@ -78,13 +78,20 @@ def _need(scopes: Sequence[str], scope: str) -> None:
         raise Unauthorized(NO_SCOPE)
 
 
+def thread_channel(root: int) -> str:
+    """The channel of all statuses of a thread; each viewer hears of those that they may see."""
+    return f"thread:{root}"
+
+
 def shared_channels(event: StatusEvent) -> list[str]:
-    """The channels of all that a status belongs to: public ones and those of its tags."""
-    if event.visibility != "public" or event.boost_of:
+    """The channels of all that a status belongs to: its thread, public ones and those of its tags."""
+    if event.boost_of:
         return []
-    names = []
+    names = [thread_channel(event.root or event.status_id)]
+    if event.visibility != "public":
+        return names
     if event.reply_to_author in (0, event.author):
-        names = ["public", "public:local"]
+        names += ["public", "public:local"]
         if event.media:
             names += ["public:media", "public:local:media"]
     for tag in event.tags:

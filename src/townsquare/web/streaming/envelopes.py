@@ -23,6 +23,16 @@ class Envelope:
         self._by_label: dict[Label, str] = {}
         self._sse: bytes | None = None
 
+    @property
+    def event(self) -> str:
+        """What happened, in the API's words."""
+        return self._head
+
+    @property
+    def payload(self) -> bytes:
+        """What it happened to, mostly JSON; empty where the event has none."""
+        return self._payload or b""
+
     def text(self, label: Label) -> str:
         """As a WebSocket message of the stream `label`."""
         made = self._by_label.get(label)

@@ -4,7 +4,7 @@ Box: web. Source: Mastodon API, /methods/streaming/
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from townsquare.model.errors import Unauthorized, Unavailable
 from townsquare.social.ports import Ports
@@ -19,16 +19,18 @@ HEARTBEAT_S = 15.0
 
 
 class EventConnection(Caller):
-    """A client that reads server-sent events."""
+    """A client that reads server-sent events. `form` says what is kept of each until it is sent, None for nothing."""
 
-    __slots__ = ("_closed", "_waiting", "_wake")
+    __slots__ = ("_closed", "_form", "_waiting", "_wake")
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, form: Callable[[Envelope], bytes | None] = Envelope.lines) -> None:
         super().__init__(session)
+        self._form = form
         self._waiting, self._wake, self._closed = Waiting(), asyncio.Event(), False
 
     def push(self, envelope: Envelope, label: Label) -> None:
-        if not self._closed and not self._waiting.add(envelope.lines()):
+        chunk = None if self._closed else self._form(envelope)
+        if chunk is not None and not self._waiting.add(chunk):
             self.abort()
         self._wake.set()
 
