@@ -3,12 +3,12 @@
 Box: store. Lists are in the order of account ids, since both tables are.
 """
 
-import asyncio
 from collections.abc import Sequence
 
 from townsquare.model.paging import Window
 from townsquare.store.port import Store
 from townsquare.store.tables import FOLLOWER_DIRECTORY, FOLLOWERS, FOLLOWING, FollowerRow, FollowingRow
+from townsquare.store.together import all_of
 
 ON, REQUESTED, OFF = "on", "requested", "off"
 BUCKET_ROWS = 10_000  # followers in a bucket before the next one is opened
@@ -63,11 +63,8 @@ async def open_buckets(store: Store, account_ids: Sequence[int]) -> dict[int, in
 async def followers_page(store: Store, account_id: int, window: Window) -> list[FollowerRow]:
     """Followers over all buckets, the highest account id first. Cost: one read a bucket, all at once."""
     buckets = range(await open_bucket(store, account_id) + 1)
-    async with asyncio.TaskGroup() as group:
-        parts = [group.create_task(_bucket_page(store, account_id, bucket, window)) for bucket in buckets]
-    rows = sorted(
-        (row for part in parts for row in part.result()), key=lambda row: row.follower, reverse=not window.forward
-    )
+    parts = await all_of(_bucket_page(store, account_id, bucket, window) for bucket in buckets)
+    rows = sorted((row for part in parts for row in part), key=lambda row: row.follower, reverse=not window.forward)
     rows = rows[: window.limit]
     return rows[::-1] if window.forward else rows
 

@@ -33,6 +33,7 @@ from townsquare.store.tables import (
     FollowingRow,
     RelationRow,
 )
+from townsquare.store.together import all_of
 from townsquare.workers.jobs import Job
 
 
@@ -45,8 +46,8 @@ async def apply_follows(tasks: Sequence[ApplyFollow], ports: Ports) -> None:
     buckets: dict[tuple[int, int], list[FollowingRow]] = {}
     for row in rows:
         buckets.setdefault((row.target, row.bucket), []).append(row)
-    for (target, bucket), group in buckets.items():
-        await _apply_bucket(ports, target, bucket, group)
+    # At once, so that the store can make one commit of their writes.
+    await all_of(_apply_bucket(ports, target, bucket, group) for (target, bucket), group in buckets.items())
     await _settle(ports, rows)
     await drop_audiences(ports, list({row.target for row in rows}))
     for row in rows:
@@ -119,11 +120,9 @@ def _follower(row: FollowingRow) -> FollowerRow:
 
 def _notices(row: FollowingRow, was: FollowerRow | None) -> list[AnyTask]:
     """What the target is to be told, or no longer; the notices are made from the same row, so none is doubled."""
-    kinds = {ON: ("follow", "follow_request"), REQUESTED: ("follow_request",), OFF: ("follow", "follow_request")}
-    tasks: list[AnyTask] = [
-        Notify(recipient=row.target, actor=row.account_id, kind=kind, status_id=0, at_ms=ms_of(row.since_id))
-        for kind in kinds[row.state]
-    ]
+    kind = "follow_request" if row.state == REQUESTED else "follow"
+    at_ms = ms_of(row.since_id)
+    tasks: list[AnyTask] = [Notify(recipient=row.target, actor=row.account_id, kind=kind, status_id=0, at_ms=at_ms)]
     if was is not None and was.since_id != row.since_id:
         # An earlier follow's notice goes.
         at_ms = ms_of(was.since_id)
@@ -164,19 +163,25 @@ async def _next_bucket(ports: Ports, target: int, bucket: int) -> list[Write]:
 async def _settle(ports: Ports, rows: Sequence[FollowingRow]) -> None:
     """Totals of all who are named, then their kept copies."""
     followers = list(dict.fromkeys(row.account_id for row in rows))
-    targets = list(dict.fromkeys(row.target for row in rows))
-    for follower in followers:
-        await _count_following(ports, follower)
+    targets = dict.fromkeys(row.target for row in rows)
+    await all_of(_count_following(ports, follower) for follower in followers)
     before = await ports.store.get_many(ACCOUNT_STATS, [(target,) for target in targets])
-    for target, was in zip(targets, before, strict=True):
-        stats = await settle_stats(ports.store, target, ports.clock)
-        # The index ranks by followers; a new order of magnitude is worth a new entry.
-        if stats.followers.bit_length() != (was.followers if was else 0).bit_length():
-            await ports.outbox.commit(tasks=[IndexAccount(account_id=target)])
-    for follower in followers:
-        await settle_stats(ports.store, follower, ports.clock)
+    followers_before = [was.followers if was else 0 for was in before]
+    await all_of(_settle_target(ports, target, n) for target, n in zip(targets, followers_before, strict=True))
+    await all_of(_settle_follower(ports, follower) for follower in followers if follower not in targets)
     await drop_accounts(ports, [*followers, *targets])
     await drop_viewers(ports, followers)
+
+
+async def _settle_target(ports: Ports, target: int, followers_before: int) -> None:
+    stats = await settle_stats(ports.store, target, ports.clock)
+    # The index ranks by followers; a new order of magnitude is worth a new entry.
+    if stats.followers.bit_length() != followers_before.bit_length():
+        await ports.outbox.commit(tasks=[IndexAccount(account_id=target)])
+
+
+async def _settle_follower(ports: Ports, follower: int) -> None:
+    await settle_stats(ports.store, follower, ports.clock)
 
 
 async def _count_following(ports: Ports, follower: int) -> None:

@@ -3,6 +3,8 @@
 Box: workers.
 """
 
+import msgspec
+
 from townsquare.model.account import Visibility
 from townsquare.model.paging import Window
 from townsquare.model.status import Status
@@ -21,6 +23,8 @@ _BUCKETS = 64  # of reactions
 async def notify(task: Notify, ports: Ports) -> None:
     """Bring one notice into line with what it tells of. Safe to run twice."""
     await settle_notice(ports, task)
+    if task.kind == "follow":  # a request of the same time has become it, or ended with it
+        await settle_notice(ports, msgspec.structs.replace(task, kind="follow_request"))
 
 
 async def notify_mentions(task: NotifyMentions, ports: Ports) -> None:
