@@ -1,7 +1,11 @@
 """Every server by name, each with its first port within the run folder's span."""
 
+from tests.engines.cassandra import Cassandra
+from tests.engines.kafka import Kafka
 from tests.engines.memcached import Memcached
+from tests.engines.mongo import Mongo
 from tests.engines.nginx import Nginx
+from tests.engines.rabbitmq import RabbitMq
 from tests.engines.redis import Redis
 from tests.engines.server import Server
 
@@ -11,5 +15,11 @@ SERVERS: dict[str, Server] = {
         Redis("redis", port=0),
         Memcached("memcached", port=1),
         Nginx("nginx", port=2),
+        RabbitMq("rabbitmq", port=10),
+        Cassandra("cassandra", node=0, port=20),
+        *(Cassandra(f"cassandra-{node}", node=node, port=30) for node in (1, 2, 3)),
+        Kafka("kafka", node=0, port=40),
+        *(Kafka(f"kafka-{node}", node=node, port=50 + 2 * node) for node in (1, 2, 3)),
+        Mongo("mongo", port=60),
     )
 }
