@@ -80,3 +80,8 @@ def open_events(app: App, path: str, *, headers: dict[str, str] | None = None, *
     """An event stream."""
     scope = _scope("http", f"/api/v1/streaming/{path}", query, headers or {})
     return Socket(app, scope, {"type": "http.request", "body": b"", "more_body": False})
+
+
+def open_live(app: App, *, headers: dict[str, str] | None = None, **query: str) -> Socket:
+    """The event stream of an open page."""
+    return Socket(app, _scope("http", "/live", query, headers or {}), {"type": "http.request", "body": b""})
