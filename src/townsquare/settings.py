@@ -80,7 +80,10 @@ def read_settings(environment: dict[str, str] | None = None, **options: Any) -> 
     given.update({name: value for name, value in options.items() if value is not None})
     file = Path(given.get("data", "data")) / "townsquare.toml"
     if file.is_file():
-        given = {**tomllib.loads(file.read_text()), **given}
+        try:
+            given = {**tomllib.loads(file.read_text()), **given}
+        except ValueError as exc:
+            raise ValueError(f"{file} is not TOML: {exc}") from exc
     if "url" not in given and "bind" in given:
         given["url"] = f"http://localhost:{str(given['bind']).rpartition(':')[2]}"
     try:
@@ -89,4 +92,7 @@ def read_settings(environment: dict[str, str] | None = None, **options: Any) -> 
         raise ValueError(f"A setting cannot be used: {exc}") from exc
     if "://" not in settings.url or settings.url.endswith("/"):
         raise ValueError(f"The setting url must look like https://example.org, not {settings.url!r}")
+    host, _, port = settings.bind.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(f"The setting bind must look like 127.0.0.1:3000, not {settings.bind!r}")
     return settings

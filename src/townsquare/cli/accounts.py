@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from townsquare.cli.options import Context, data_option, json_option
+from townsquare.cli.options import Context, WrongUse, data_option, json_option
 from townsquare.cli.session import show, table, with_ports
 from townsquare.kit.clock import iso
 from townsquare.model.account import Account, Role, User
@@ -65,7 +65,7 @@ def create(
             made["password"] = made_password
         return made
 
-    made = with_ports(context.settings(data=data), act)
+    made = with_ports(context.settings(data=data), act, new=True)
     show(made, as_json=as_json, text="\n".join(f"{key}: {value}" for key, value in made.items()))
 
 
@@ -102,7 +102,7 @@ def list_accounts(context: Context, role: str | None, data: str | None, as_json:
 @click.argument("name")
 @click.option("--role", type=_ROLES, help="What the account may do from now on.")
 @click.option("--email", help="Another e-mail address.")
-@click.option("--confirm", is_flag=True, help="Take the address as confirmed.")
+@click.option("--confirm", is_flag=True, default=None, help="Take the address as confirmed.")
 @click.option("--disable/--enable", default=None, help="Close or open the log-in.")
 @click.option("--suspend/--unsuspend", default=None, help="Hide the account and all it wrote, or show it again.")
 @data_option
@@ -110,6 +110,8 @@ def list_accounts(context: Context, role: str | None, data: str | None, as_json:
 @click.pass_obj
 def modify(context: Context, /, name: str, data: str | None, as_json: bool, **changes: Any) -> None:
     """Change an account."""
+    if all(value is None for value in changes.values()):
+        raise WrongUse("Say what to change; see `townsquare accounts modify --help`.")
 
     async def act(ports: Ports) -> dict[str, Any]:
         account = await _find(ports, name)
@@ -120,7 +122,7 @@ def modify(context: Context, /, name: str, data: str | None, as_json: bool, **ch
                 ports, account.account_id, lambda user: msgspec.structs.replace(user, confirmed=True)
             )
         if changes["role"]:
-            account = await verbs.change_account(
+            await verbs.change_account(
                 ports, account.account_id, lambda old: msgspec.structs.replace(old, role=Role(changes["role"]))
             )
         if changes["suspend"] is not None:
@@ -131,6 +133,7 @@ def modify(context: Context, /, name: str, data: str | None, as_json: bool, **ch
             )
             if changes["disable"]:
                 await tokens.revoke_all(ports, account.account_id)
+        account = await _find(ports, name)
         user = await ports.store.get(USERS, (account.account_id,))
         return _facts(account, user)
 
@@ -194,6 +197,8 @@ def tokens_group() -> None:
 @click.pass_obj
 def create_token(context: Context, name: str, scopes: str, data: str | None, as_json: bool) -> None:
     """Make a token of an account."""
+    if not scopes.split():
+        raise WrongUse('A token needs scopes, such as --scopes "read write".')
 
     async def act(ports: Ports) -> str:
         account = await _find(ports, name)

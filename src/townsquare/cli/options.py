@@ -13,6 +13,12 @@ from townsquare.settings import Settings, read_settings
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class WrongUse(click.ClickException):
+    """What was asked for cannot be meant: one sentence, and exit code 2; what is refused otherwise ends with 1."""
+
+    exit_code = 2
+
+
 class Context:
     """What all commands share: options that stand before the command."""
 
@@ -24,7 +30,7 @@ class Context:
         try:
             return read_settings(**{**self._options, **{k: v for k, v in options.items() if v is not None}})
         except ValueError as exc:
-            raise click.UsageError(str(exc)) from exc
+            raise WrongUse(str(exc)) from exc
 
 
 def data_option(command: Command) -> Command:

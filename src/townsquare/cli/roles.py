@@ -10,6 +10,8 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -32,6 +34,7 @@ from townsquare.workers.schedule import Scheduler
 from townsquare.workers.table import ALL_JOBS, ALL_PERIODIC
 
 BACKLOG = 2048
+_LAST_CALL_S = 0.25
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +57,6 @@ def listen(settings: Settings, *, shared: bool = False) -> socket.socket:
     Raises: ValueError where it cannot be had.
     """
     host, _, port = settings.bind.rpartition(":")
-    if not port.isdecimal():
-        raise ValueError(f"The setting bind must look like 127.0.0.1:3000, not {settings.bind!r}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -99,8 +100,9 @@ def run_web(
             ws_per_message_deflate=False,
             timeout_keep_alive=75,
         )
-        server = _Server(config, ready, health, app)
-        await server.serve(sockets=[sock])
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # uvicorn raises them again when it has ended: we end by ourselves
+        await _Server(config, sock, ready=ready, health=health, app=app).serve(sockets=[sock.dup()])
 
     _run(settings, serve)
 
@@ -131,18 +133,45 @@ def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], No
 class _Server(uvicorn.Server):
     """Uvicorn, with a word when it listens, and one to the streams before it stops."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], health: Health, app: App) -> None:
+    def __init__(
+        self, config: uvicorn.Config, sock: socket.socket, *, ready: Callable[[], None], health: Health, app: App
+    ) -> None:
+        """`sock`: what is listened on; `serve` is given a copy, which uvloop closes with all that waits in it."""
         super().__init__(config)
-        self._ready, self._health, self._app = ready, health, app
+        self._sock, self._ready, self._health, self._app = sock, ready, health, app
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Not ready any more; streams go elsewhere; what is in the queue of the socket is still served."""
         self._health.stop()
         await self._app.drain()
+        await asyncio.sleep(_LAST_CALL_S)  # answers meanwhile end their connections, so that none is cut off later
+        for server in self.servers:
+            server.close()
+        await self._accept_rest()
+        await asyncio.sleep(_LAST_CALL_S)
         await super().shutdown(sockets)
+
+    async def _accept_rest(self) -> None:
+        """Take what the kernel has accepted for us, then close: what comes later is refused, nothing is reset."""
+        taken = list[socket.socket]()
+        with suppress(BlockingIOError):
+            while True:
+                taken.append(self._sock.accept()[0])
+        self._sock.close()
+        for connection in taken:
+            connection.setblocking(False)
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        protocol: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
 
 def _run(settings: Settings, role: Callable[[Ports], Awaitable[None]]) -> None:

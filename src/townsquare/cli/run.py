@@ -7,11 +7,14 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from townsquare.cli.options import Context, data_option
+from townsquare.cli.lock import hold
+from townsquare.cli.options import Context, WrongUse, data_option
+from townsquare.settings import Settings
 
 _MOST_WEB = 4
 
@@ -29,41 +32,45 @@ def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @_server_options
-@click.option("--web-processes", type=int, help="Web processes; 0: one per core, at most 4.")
-@click.option("--worker-processes", type=int, help="Worker processes.")
+@click.option("--web-processes", type=click.IntRange(0, 64), help="Web processes; 0: one per core, at most 4.")
+@click.option("--worker-processes", type=click.IntRange(0, 64), help="Worker processes.")
 @click.pass_obj
 def run(context: Context, /, **options: Any) -> None:
     """Everything in one: web servers, workers and the scheduler, started again when they die."""
     from townsquare.boot import check_engines  # noqa: PLC0415 - heavy, so that --help is quick
     from townsquare.cli import roles  # noqa: PLC0415
+    from townsquare.cli.session import refusals  # noqa: PLC0415
     from townsquare.cli.supervise import Role, Supervisor  # noqa: PLC0415
 
     settings = context.settings(**options)
     web = settings.web_processes or min(_MOST_WEB, os.cpu_count() or 1)
-    try:
-        check_engines(settings, processes=web + settings.worker_processes)
+    with refusals(settings):
+        try:
+            check_engines(settings, processes=web + settings.worker_processes)
+        except ValueError as exc:
+            raise WrongUse(str(exc)) from exc
+        hold(Path(settings.data), patience_s=settings.drain_s)
         sock = roles.listen(settings)
-    except ValueError as exc:
-        raise click.UsageError(str(exc)) from exc
-    roles.set_up_logging(settings)
-    owner = asyncio.run(roles.prepare(settings))
-
-    def announce() -> None:
-        click.echo(f"Townsquare is ready: {settings.url} (listening on {settings.bind})")
-        if owner:
-            click.echo(f"Open this link once to become its owner: {owner}")
-        sys.stdout.flush()
-
+        roles.set_up_logging(settings)
+        owner = asyncio.run(roles.prepare(settings))
     web_role = lambda pipe: roles.run_web(settings, sock, roles.tell(pipe))  # noqa: E731
     work_role = lambda pipe: roles.run_workers(settings, (), roles.tell(pipe))  # noqa: E731
     sys.exit(
         Supervisor(
             [Role(f"web {n + 1}", web_role) for n in range(web)]
             + [Role(f"workers {n + 1}", work_role) for n in range(settings.worker_processes)],
-            settings.drain_s,
-            announce,
+            drain_s=settings.drain_s,
+            on_ready=lambda: _say_ready(settings, owner),
+            on_stop=sock.close,
         ).run()
     )
+
+
+def _say_ready(settings: Settings, owner: str | None) -> None:
+    click.echo(f"Townsquare is ready: {settings.url} (listening on {settings.bind})")
+    if owner:
+        click.echo(f"Open this link once to become its owner: {owner}")
+    sys.stdout.flush()
 
 
 @click.command()
@@ -72,12 +79,12 @@ def run(context: Context, /, **options: Any) -> None:
 def web(context: Context, /, **options: Any) -> None:
     """One web process. Several may listen on the same address."""
     from townsquare.cli import roles  # noqa: PLC0415
+    from townsquare.cli.session import refusals  # noqa: PLC0415
 
     settings = context.settings(**options)
-    try:
+    with refusals(settings):
         sock = roles.listen(settings, shared=True)
-    except ValueError as exc:
-        raise click.UsageError(str(exc)) from exc
+        asyncio.run(roles.prepare(settings))
     roles.run_web(settings, sock, lambda: click.echo(f"web is ready on {settings.bind}"))
 
 
@@ -88,12 +95,14 @@ def web(context: Context, /, **options: Any) -> None:
 def workers(context: Context, /, lanes: str, **options: Any) -> None:
     """One worker process, which may be the scheduler too."""
     from townsquare.cli import roles  # noqa: PLC0415
+    from townsquare.cli.session import refusals  # noqa: PLC0415
     from townsquare.workers.lanes import LANES  # noqa: PLC0415
 
+    settings = context.settings(**options)
     wanted = tuple(lane.strip() for lane in lanes.split(",") if lane.strip())
-    known = {lane.name for lane in LANES}
-    if set(wanted) - known:
-        raise click.UsageError(
-            f"There is no lane {', '.join(sorted(set(wanted) - known))}; there are {', '.join(sorted(known))}."
-        )
-    roles.run_workers(context.settings(**options), wanted, lambda: click.echo("workers are ready"))
+    known = [lane.name for lane in LANES]
+    if unknown := [lane for lane in wanted if lane not in known]:
+        raise WrongUse(f"There is no lane {', '.join(unknown)}; there are {', '.join(known)}.")
+    with refusals(settings):
+        asyncio.run(roles.prepare(settings))
+    roles.run_workers(settings, wanted, lambda: click.echo("workers are ready"))

@@ -3,13 +3,14 @@
 Box: cli.
 """
 
-import sys
 import time
 from pathlib import Path
 
 import click
+import msgspec
 
 from townsquare.cli.options import Context, data_option, json_option
+from townsquare.cli.progress import Progress
 from townsquare.cli.session import show, with_ports
 from townsquare.social.ports import Ports
 
@@ -59,16 +60,18 @@ def seed(  # noqa: PLR0917 - an option each
     try:
         edges = graphs.read(graph) if graph else graphs.generate(people, mean_follows=mean_follows, seed=seed)
         words = Words(Random(seed), texts)
-    except ValueError as exc:
-        raise click.ClickException(str(exc)) from exc
+    except (ValueError, OSError) as exc:
+        raise click.ClickException(f"{graph or texts}: {exc}" if isinstance(exc, OSError) else str(exc)) from exc
     plan = fill.Plan(posts_each=posts_each, pictures_part=pictures, password=password)
     begun = time.monotonic()
-    shown = _Progress(quiet=as_json)
+    shown = Progress(quiet=as_json)
 
     async def act(ports: Ports) -> fill.Made:
         return await fill.Filling(ports, edges, plan, seed=seed, words=words, progress=shown).run()
 
-    made = with_ports(context.settings(data=data), act)
+    # What a power cut takes is seeded again; at the end all is on the disk.
+    settings = msgspec.structs.replace(context.settings(data=data), relaxed_sync=True)
+    made = with_ports(settings, act, new=True)
     shown.end()
     took_s = time.monotonic() - begun
     counts = {
@@ -82,22 +85,3 @@ def seed(  # noqa: PLR0917 - an option each
         "seconds": round(took_s, 1),
     }
     show(counts, as_json=as_json, text=", ".join(f"{value} {name}" for name, value in counts.items()))
-
-
-class _Progress:
-    """A line on stderr that is written over."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet, self._what = quiet or not sys.stderr.isatty(), ""
-
-    def __call__(self, what: str, done: int, of: int) -> None:
-        if self._quiet:
-            return
-        if what != self._what:
-            self.end()
-            self._what = what
-        click.echo(f"\r{what}: {done:,} of {of:,}", nl=False, err=True)
-
-    def end(self) -> None:
-        if self._what and not self._quiet:
-            click.echo("", err=True)

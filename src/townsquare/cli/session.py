@@ -4,7 +4,8 @@ Box: cli.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -18,17 +19,43 @@ from townsquare.social.ports import Ports
 T = TypeVar("T")
 
 
-def with_ports(settings: Settings, act: Callable[[Ports], Awaitable[T]]) -> T:
-    """Run `act` with the engines open. What it refuses is printed as one sentence; the exit code is then 1."""
+def with_ports(settings: Settings, act: Callable[[Ports], Awaitable[T]], *, new: bool = False) -> T:
+    """Run `act` with the engines open. What it refuses is printed as one sentence; the exit code is then 1.
+
+    `new`: where there is no server in the data folder yet, one is made; else that is refused.
+    """
 
     async def live() -> T:
         async with open_ports(settings) as ports:
             return await act(ports)
 
-    try:
+    if not new:
+        check_there(settings)
+    with refusals(settings):
         return asyncio.run(live())
+
+
+def check_there(settings: Settings) -> None:
+    """Refuse a data folder that holds no server: the name may be mistyped.
+
+    Raises: click.ClickException.
+    """
+    if settings.store.startswith("sqlite:") and not settings.path(settings.store).exists():
+        raise click.ClickException(
+            f"There is no server in the folder {settings.data}. Name another with --data DIR, or start one there: "
+            f"townsquare run --data {settings.data}"
+        )
+
+
+@contextmanager
+def refusals(settings: Settings) -> Iterator[None]:
+    """Turn what goes wrong inside into one sentence and an exit code."""
+    try:
+        yield
     except Invalid as exc:
         raise click.ClickException(str(exc).removeprefix("Validation failed: ")) from exc
+    except OSError as exc:
+        raise click.ClickException(f"The folder {settings.data} cannot be used: {exc.strerror or exc}.") from exc
     except (TownsquareError, ValueError) as exc:
         raise click.ClickException(str(exc)) from exc
 

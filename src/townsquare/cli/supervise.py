@@ -14,13 +14,16 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 log = logging.getLogger(__name__)
 
 _HEALTHY_S = 10.0  # who lives longer is started again at once
 _LONGEST_PAUSE_S = 5.0
 _KILL_AFTER_DRAIN_S = 5.0
+_PATIENCE = 4  # quick deaths before there are pauses
 _PR_SET_PDEATHSIG = 1
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
 @dataclass(slots=True)
@@ -43,12 +46,14 @@ class Supervisor:
     roles: list[Role]
     drain_s: float
     on_ready: Callable[[], None]
+    on_stop: Callable[[], None]  # before the roles are told
     _stopping: bool = False
     _ready: int = 0
+    _failed: bool = False  # a role that could not end well
     _pipe: tuple[int, int] = field(default_factory=lambda: (-1, -1))
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT; 0 when all ended in time."""
+        """Until SIGTERM or SIGINT; 0 when all ended well and in time."""
         self._pipe = os.pipe()
         wake_r, wake_w = os.pipe()
         os.set_blocking(wake_w, False)
@@ -83,16 +88,25 @@ class Supervisor:
 
     def _start(self, role: Role) -> None:
         role.started_s = time.monotonic()
+        parent = os.getpid()
+        # A signal that comes between the fork and the child's own handlers waits for these.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid:
             role.pid = pid
-            return
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        else:
+            self._live(role, parent)
+
+    def _live(self, role: Role, parent: int) -> NoReturn:
+        """The whole life of a child."""
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            _die_with_parent()
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            _die_with(parent)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             role.run(self._pipe[1])
             code = 0
         except KeyboardInterrupt:
@@ -106,15 +120,31 @@ class Supervisor:
 
     def _reap(self) -> None:
         for role in self.roles:
-            if role.pid and os.waitpid(role.pid, os.WNOHANG)[0]:
-                lived_s = time.monotonic() - role.started_s
-                role.quick_deaths = 0 if lived_s > _HEALTHY_S else role.quick_deaths + 1
-                pause_s = min(_LONGEST_PAUSE_S, 0.05 * 2 ** max(0, role.quick_deaths - 4))
-                role.pid, role.start_at_s = 0, time.monotonic() + (0.0 if role.quick_deaths < 4 else pause_s)
-                if not self._stopping:
-                    log.warning("%s died after %.1f s and is started again", role.name, lived_s)
+            pid, status = os.waitpid(role.pid, os.WNOHANG) if role.pid else (0, 0)
+            if pid:
+                role.pid = 0
+                if self._stopping:
+                    self._failed |= os.waitstatus_to_exitcode(status) not in (0, -signal.SIGTERM, -signal.SIGINT)
+                else:
+                    self._plan_restart(role, _ended_by(status))
+
+    def _plan_restart(self, role: Role, how: str) -> None:
+        lived_s = time.monotonic() - role.started_s
+        role.quick_deaths = 0 if lived_s > _HEALTHY_S else role.quick_deaths + 1
+        if role.quick_deaths < _PATIENCE:
+            pause_s = 0.0
+            log.warning("%s ended after %.1f s (%s) and is started again", role.name, lived_s, how)
+        else:
+            pause_s = min(_LONGEST_PAUSE_S, 0.05 * 2 ** (role.quick_deaths - _PATIENCE))
+            log.error(
+                "%s does not stay alive: %d times in a row, now after %.1f s (%s); next try in %.1f s",
+                role.name, role.quick_deaths, lived_s, how, pause_s,
+            )  # fmt: skip
+        role.start_at_s = time.monotonic() + pause_s
 
     def _end(self) -> int:
+        log.info("stopping; what has begun is finished within %.0f s", self.drain_s)
+        self.on_stop()
         for role in self.roles:
             if role.pid:
                 os.kill(role.pid, signal.SIGTERM)
@@ -127,10 +157,17 @@ class Supervisor:
             log.error("%s did not end in time and is killed", role.name)
             os.kill(role.pid, signal.SIGKILL)
             os.waitpid(role.pid, 0)
-        return 1 if late else 0
+        return 1 if late or self._failed else 0
 
 
-def _die_with_parent() -> None:
+def _ended_by(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _die_with(parent: int) -> None:
     """Ask Linux to end this process when the supervisor is killed, so that none is left behind to hold the port."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it died before we asked
+        os.kill(os.getpid(), signal.SIGTERM)

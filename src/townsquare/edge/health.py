@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from townsquare.edge.addresses import Application, Receive, Scope, Send
+from townsquare.edge.addresses import Application, Event, Receive, Scope, Send
 from townsquare.model.errors import TownsquareError
 
 CHECK_WITHIN_S = 1.0
@@ -24,10 +24,12 @@ class Health:
         self._stopping = False
 
     def stop(self) -> None:
-        """From now on say that no more requests are wanted."""
+        """From now on say that no more requests are wanted, and end each connection with its next answer."""
         self._stopping = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._stopping and scope["type"] == "http":
+            send = _last_answer(send)
         if scope["type"] != "http" or not scope["path"].startswith("/health"):
             await self._app(scope, receive, send)
             return
@@ -50,6 +52,17 @@ class Health:
             log.warning("not ready: %s", exc)
             return False
         return True
+
+
+def _last_answer(send: Send) -> Send:
+    """A `send` whose answer tells the client to connect anew for its next request."""
+
+    async def closing(message: Event) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+        await send(message)
+
+    return closing
 
 
 async def _answer(send: Send, status: int, body: bytes) -> None:

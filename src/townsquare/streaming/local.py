@@ -93,7 +93,7 @@ class LocalStreaming:
             self._timer.cancel()
         with contextlib.suppress(FileNotFoundError):
             (self._folder / (self._name + _SUFFIX)).unlink()
-        for link in self._outgoing.values():
+        for link in list(self._outgoing.values()):
             link.close()
         self._outgoing.clear()
         for incoming in list(self._incoming):

@@ -22,7 +22,7 @@ _TAKE_WAIT_S = 5.0
 _AWAY_S = (0.5, 5.0)  # pause while the queue is away: at first, at most
 _SUSPECT_CUTS = 2
 _SUSPECT_PAUSE_S = 0.1
-_DRAIN_TAKE = 256
+_DRAIN_TAKE = 1024
 _DRAIN_WAIT_S = 1.0
 
 
@@ -149,10 +149,11 @@ class _LaneLoop:
                 task.cancel()
 
 
-async def drain(ports: Ports, jobs: Jobs) -> int:
+async def drain(ports: Ports, jobs: Jobs, *, at_once: int = 1) -> int:
     """Work in this call until nothing waits that could be done now; how many messages were taken.
 
     What an act has only just left in the outbox is done as well. Messages that are to be tried again later stay.
+    `at_once`: handlers that run side by side; they share commits.
     Raises: ExceptionGroup of the tasks' own errors, after all was tried.
     """
     lanes = sorted({job.lane for job in jobs.values()})
@@ -168,15 +169,24 @@ async def drain(ports: Ports, jobs: Jobs) -> int:
                 break
             taken += len(deliveries)
             order.add(await work.read(deliveries))
-            while order.ready:
-                unit = order.ready.popleft()
-                await work.do(unit)
-                order.finish(unit)
+            await _do_all(work, order, at_once)
     finally:
         await consumer.close()
     if work.faults:
         raise ExceptionGroup("tasks failed", work.faults)
     return taken
+
+
+async def _do_all(work: Work, order: Order, at_once: int) -> None:
+    async def do(unit: Unit) -> None:
+        await work.do(unit)
+        order.finish(unit)
+
+    running = set[asyncio.Task[None]]()
+    while order.ready or running:
+        while order.ready and len(running) < at_once:
+            running.add(asyncio.create_task(do(order.ready.popleft())))
+        _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _waiting(queue: Queue, lanes: Sequence[str]) -> int:

@@ -80,7 +80,7 @@ class Filling:
         await self._follows()
         await self._posts()
         await self._reactions()
-        await drain(self._ports, ALL_JOBS)
+        await drain(self._ports, ALL_JOBS, at_once=_AT_ONCE)
         return self.made
 
     async def _people(self) -> None:
@@ -107,7 +107,9 @@ class Filling:
             self.made.people.append(done)
 
     async def _follows(self) -> None:
-        pairs = list(zip(self._graph.follower.tolist(), self._graph.followed.tolist(), strict=True))
+        # By the one followed: the workers then write a bucket of followers once for many.
+        order = np.lexsort((self._graph.follower, self._graph.followed))
+        pairs = list(zip(self._graph.follower[order].tolist(), self._graph.followed[order].tolist(), strict=True))
 
         async def follow(pair: tuple[int, int]) -> None:
             actor, target = self.made.people[pair[0]][0], self.made.people[pair[1]][0]
@@ -183,7 +185,7 @@ class Filling:
                 yield result
             done = min(start + _AT_ONCE, len(acts))
             if done == len(acts) or done // _DRAIN_EVERY != start // _DRAIN_EVERY:
-                await drain(self._ports, ALL_JOBS)
+                await drain(self._ports, ALL_JOBS, at_once=_AT_ONCE)
             self._progress(what, done, len(acts))
 
 
