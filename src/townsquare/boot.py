@@ -5,6 +5,7 @@ Box: boot. ENGINES lists, per box, the schemes of its URL. A process opens its p
 
 import fcntl
 import os
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -179,26 +180,35 @@ async def open_ports(settings: Settings, *, clock: Clock | None = None) -> Async
 
 
 class _WorkerNumber:
-    """A number that no other living process of this data folder has: a lock on a file, gone with the process."""
+    """A number that no other living process of this data folder has: a lock on one byte of a file, gone with the
+    process. The search begins anywhere, so that a number is not used again at once."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._file, self.number = folder, -1, 0
+    def __init__(self, path: Path) -> None:
+        self._path, self._file, self.number = path, -1, 0
 
     def __enter__(self) -> "_WorkerNumber":
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         first = SystemRandom().randrange(WORKERS)
         for n in range(WORKERS):
             self.number = (first + n) % WORKERS
-            file = os.open(self._folder / f"{self.number:04d}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(file)
-            else:
-                self._file = file
-                return self
-        raise ValueError(f"All {WORKERS} numbers for processes are taken in {self._folder}.")
+                _lock_byte(self._file, self.number)
+            except (BlockingIOError, PermissionError):
+                continue
+            return self
+        os.close(self._file)
+        raise ValueError(f"All {WORKERS} numbers for processes are taken in {self._path}.")
 
     def __exit__(self, *_: object) -> None:
-        (self._folder / f"{self.number:04d}").unlink(missing_ok=True)
         os.close(self._file)
+
+
+def _lock_byte(file: int, at: int) -> None:
+    """Lock it for this open file, or where the system cannot, for this process.
+
+    Raises: BlockingIOError or PermissionError where another has it.
+    """
+    if hasattr(fcntl, "F_OFD_SETLK"):
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, at, 1, 0))
+    else:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)

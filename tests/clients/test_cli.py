@@ -7,6 +7,7 @@ from typing import Any
 
 import click.testing
 import pytest
+
 from townsquare.cli.commands import townsquare
 
 PASSWORD = "correct horse battery"
