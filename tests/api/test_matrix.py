@@ -14,7 +14,8 @@ from townsquare.web.routes import Access, Route
 from townsquare.web.server.table import ALL_ROUTES
 
 API_ROUTES = [route for route in ALL_ROUTES if not route.html]
-OF_SOMEBODY = [route for route in API_ROUTES if "{id}" in route.path]
+DRAWN = "/avatars/{id}.png"  # made from the number alone, whoever has it
+OF_SOMEBODY = [route for route in API_ROUTES if "{id}" in route.path and route.path != DRAWN]
 
 
 @dataclass(kw_only=True)
