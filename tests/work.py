@@ -7,7 +7,7 @@ from typing import Any
 from townsquare.model.tasks import decode_task
 from townsquare.queue.port import Delivery
 from townsquare.social.ports import Ports
-from townsquare.workers import cleanup, counts, fan_out, graph, index, notify
+from townsquare.workers import cleanup, counts, fan_out, graph, index, media, notify
 
 JOBS: dict[type[Any], Any] = {
     **cleanup.JOBS,
@@ -15,6 +15,7 @@ JOBS: dict[type[Any], Any] = {
     **fan_out.JOBS,
     **graph.JOBS,
     **index.JOBS,
+    **media.JOBS,
     **notify.JOBS,
 }
 LANES = ("fan_out", "counts", "graph", "notify", "index", "cleanup")

@@ -8,10 +8,11 @@ import msgspec
 from tests.api.conftest import Person, Server, client_of
 
 from townsquare.model.status import Media
+from townsquare.social.accounts import change_account
 from townsquare.social.sessions import drop_account_sessions
 from townsquare.social.viewer import drop_viewers
 from townsquare.store.port import Put
-from townsquare.store.tables import ACCOUNTS, MEDIA, USERS
+from townsquare.store.tables import MEDIA, USERS
 from townsquare.web.routes import Route
 
 ABSENT = 111_111_111_111_111_111  # never given to anything
@@ -77,8 +78,7 @@ async def sent(server: Server, who: Person, method: str, path: str, **form: Any)
 
 async def set_account(server: Server, who: Person, **fields: Any) -> None:
     """Change fields of an account as the server itself would."""
-    account = await server.ports.store.get(ACCOUNTS, (who.account.account_id,))
-    await server.ports.store.write([Put(ACCOUNTS, msgspec.structs.replace(account, **fields))])
+    await change_account(server.ports, who.account.account_id, lambda old: msgspec.structs.replace(old, **fields))
     await _forget(server, who)
 
 
