@@ -17,9 +17,12 @@ from townsquare.store.tables import MEDIA
 from townsquare.web.server.table import ALL_ROUTES
 
 WORD = "xylophagous"
-READS = [route for route in ALL_ROUTES if route.method == "GET" and not route.html]
-BY_QUERY = ("/api/v1/accounts/{id}/statuses", "/api/v2/search")
-QUERIES = [b"", b"q=" + WORD.encode(), b"pinned=true", b"only_media=true", b"exclude_reblogs=true"]
+READS = [route for route in ALL_ROUTES if route.method == "GET" and not route.path.startswith(("/auth", "/oauth"))]
+BY_QUERY = {
+    "/api/v2/search": [b"q=" + WORD.encode()],
+    "/api/v1/accounts/{id}/statuses": [b"", b"pinned=true", b"only_media=true", b"exclude_reblogs=true"],
+    "/@{name}": [b"", b"media", b"replies", b"show=media", b"show=replies"],
+}
 
 
 @dataclass(kw_only=True)
@@ -35,10 +38,10 @@ class Scene:
     async def heard(self, who: Person | None) -> set[str]:
         """The routes whose answers say the word to somebody."""
         found = set()
-        headers = who.headers if who else {}
+        headers = {**who.headers, "Cookie": f"session={who.secret}"} if who else {}
         for route in READS:
             for path in self._paths(route.path):
-                for query in QUERIES if route.path in BY_QUERY else [b""]:
+                for query in BY_QUERY.get(route.path, [b""]):
                     answer = await call(self.server, "GET", path, headers=headers, query=_with_ids(query, self.ids))
                     assert answer.status < 500, f"{path}: {answer.body!r}"
                     if WORD.encode() in answer.body.lower() and not _echoes(path):
@@ -46,9 +49,13 @@ class Scene:
         return found
 
     def _paths(self, path: str) -> list[str]:
-        kind = path.split("/")[3] if "{id}" in path else ""
-        ids = self.by_kind.get(kind, [0])
-        return [path.replace("{id}", str(at)).replace("{hashtag}", WORD).replace("{name}", WORD) for at in ids]
+        """A route's path with every id and name that leads near the word."""
+        name = "ann" if path.startswith("/@") else WORD
+        path = path.replace("{hashtag}", WORD).replace("{tag}", WORD).replace("{name}", name)
+        if "{id}" not in path:
+            return [path]
+        kind = "statuses" if path.startswith(("/@", "/posts")) else path.removeprefix("/api/v1/").partition("/")[0]
+        return [path.replace("{id}", str(at)) for at in self.by_kind.get(kind, [])]
 
     @property
     def ids(self) -> list[int]:
@@ -61,8 +68,8 @@ def _with_ids(query: bytes, ids: list[int]) -> bytes:
 
 
 def _echoes(path: str) -> bool:
-    """A tag's own page says its name, whether anybody used it or not."""
-    return path.startswith("/api/v1/tags/")
+    """A tag's own page says its name, whether anybody used it or not; so does the page of a search."""
+    return path.startswith(("/api/v1/tags/", "/tags/", "/search"))
 
 
 @pytest.fixture
@@ -107,6 +114,7 @@ async def test_search_the_word_is_there_for_those_it_is_for(scene: Scene) -> Non
     assert {
         "/api/v1/timelines/home", "/api/v1/statuses/{id}", "/api/v1/statuses/{id}/context", "/api/v1/bookmarks",
         "/api/v1/favourites", "/api/v1/polls/{id}", "/api/v1/accounts/{id}/statuses", "/api/v1/notifications",
+        "/", "/@{name}", "/@{name}/{id}", "/bookmarks", "/favourites", "/notifications",
     } <= heard  # fmt: skip
     assert "/api/v2/search" in await scene.heard(scene.ann)
 
