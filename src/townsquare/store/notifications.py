@@ -4,7 +4,7 @@ Box: store. A notice's id is `ms << 16 | hash`, so that its time and its month a
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from townsquare.kit.snowflake import month_at, month_of
 from townsquare.model.paging import Window
@@ -19,23 +19,21 @@ MOST_MONTHS = 24  # how far back notices are shown
 Keep = Callable[[NotificationRow], bool]
 
 
-def notice_ids(recipient: int, actor: int, kind: str, status_id: int, at_ms: int) -> list[int]:
+def notice_ids(recipient: int, actor: int, kind: str, status_id: int, at_ms: int) -> Iterator[int]:
     """The ids that a notice may have, the first one nearly always."""
-    ids = []
     for probe in range(PROBES):
         name = f"{kind}/{recipient}/{actor}/{status_id}/{probe}".encode()
-        ids.append(at_ms << 16 | int.from_bytes(hashlib.blake2b(name, digest_size=2).digest()))
-    return ids
+        yield at_ms << 16 | int.from_bytes(hashlib.blake2b(name, digest_size=2).digest())
 
 
 async def find_slot(store: Store, wanted: NotificationRow, at_ms: int) -> tuple[int, NotificationRow | None]:
-    """The id for a notice, and the row if it is there already. Cost: one round trip."""
-    ids = notice_ids(wanted.account_id, wanted.actor, wanted.kind, wanted.status_id, at_ms)
-    rows = await store.get_many(NOTIFICATIONS, [(wanted.account_id, month_at(at_ms), each) for each in ids])
-    for each, row in zip(ids, rows, strict=True):
+    """The id for a notice, and the row if it is there already. Cost: one round trip, nearly always."""
+    found, row = 0, None
+    for found in notice_ids(wanted.account_id, wanted.actor, wanted.kind, wanted.status_id, at_ms):
+        row = await store.get(NOTIFICATIONS, (wanted.account_id, month_at(at_ms), found))
         if row is None or (row.actor, row.kind, row.status_id) == (wanted.actor, wanted.kind, wanted.status_id):
-            return each, row
-    return ids[-1], rows[-1]
+            break
+    return found, row
 
 
 async def get_notice(store: Store, account_id: int, notification_id: int) -> NotificationRow | None:
