@@ -27,10 +27,12 @@ _FLAGS = [
     for bits in range(16)
 ]
 _PINNED = (b',"pinned":false', b',"pinned":true')
+_ACCOUNT = b',"account":'
 
 
 class Fragment(msgspec.Struct, frozen=True, array_like=True):
-    """A status with the bytes that are the same for every viewer. `head`: its own; `body`: what a boost shows of it."""
+    """A status with the bytes that are the same for every viewer. `head`: its own, from the opening brace; `body`: what
+    a boost shows of it, up to the author's account. A comma or a colon ends both."""
 
     status: Status
     head: bytes
@@ -66,6 +68,7 @@ class StatusView(msgspec.Struct, frozen=True):
     reblog: "StatusView | None" = None
     own_page: bool = False  # the viewer wrote it: `pinned` is told
     signed_in: bool = False
+    parts: tuple[bytes, ...] = ()  # its JSON in pieces, where `put_together` made them
 
     @property
     def status(self) -> Status:
@@ -104,8 +107,8 @@ def fragment(
         "in_reply_to_account_id": str(status.reply_to_author) if status.reply_to_author else None,
         "application": {"name": status.app_name, "website": status.app_website or None} if status.app_name else None,
     }
-    body = b"" if status.boost_of else _body(status, media, card, mentioned, base)
-    return Fragment(status, _encode(head)[1:-1], body, tuple(media), card)
+    body = _ACCOUNT if status.boost_of else _body(status, media, card, mentioned, base)
+    return Fragment(status, _encode(head)[:-1] + b",", body, tuple(media), card)
 
 
 def status_html(status: Status, mentioned: dict[int, str], base: str) -> str:
@@ -141,7 +144,7 @@ def _body(status: Status, media: Sequence[Media], card: Card | None, mentioned: 
     }
     attachments = b",".join(media_json(m, base) for m in media)
     shown_card = card_json(card, base) if card is not None and not card.failed and card.title else b"null"
-    return b"".join((_encode(fields)[1:-1], b',"media_attachments":[', attachments, b'],"card":', shown_card))
+    return b"".join((_encode(fields)[1:-1], b',"media_attachments":[', attachments, b'],"card":', shown_card, _ACCOUNT))
 
 
 def totals(counts: StatusCounts, *, votes: tuple[int, ...] = (), voters: int = 0) -> Totals:
@@ -157,30 +160,34 @@ def totals(counts: StatusCounts, *, votes: tuple[int, ...] = (), voters: int = 0
 
 def status_json(view: StatusView) -> bytes:
     """The Status entity as bytes."""
-    return b"".join(_parts(view))
+    return b"".join(view.parts or _parts(view))
 
 
 def status_list_json(views: Sequence[StatusView]) -> bytes:
     """A page of statuses as bytes: one join."""
     parts: list[bytes] = []
     for view in views:
-        parts += _parts(view)
+        parts += view.parts or _parts(view)
         parts.append(b",")
     if parts:
         parts.pop()
-    return b"[" + b"".join(parts) + b"]"
+    return b"[%b]" % b"".join(parts)
+
+
+def put_together(view: StatusView) -> StatusView:
+    """The same view, with the pieces of its JSON at hand."""
+    return msgspec.structs.replace(view, parts=tuple(_parts(view)))
 
 
 def _parts(view: StatusView) -> list[bytes]:
     shown = view.reblog or view
-    parts = [b"{", view.fragment.head, b",", shown.fragment.body, b',"account":', view.author.json, shown.totals.json]
-    if view.signed_in:
-        parts.append(_FLAGS[shown.flags & 15])
-        if view.own_page:
-            parts.append(_PINNED[view.flags >> 4 & 1])
-    parts += (b',"poll":', shown.poll or b"null")
+    parts = [view.fragment.head, shown.fragment.body, view.author.json, shown.totals.json]
+    end = _FLAGS[shown.flags & 15] if view.signed_in else b""
+    if view.signed_in and view.own_page:
+        end += _PINNED[view.flags >> 4 & 1]
+    poll = shown.poll or b"null"
     if view.reblog is None:
-        parts.append(b',"reblog":null}')
+        parts.append(b'%b,"poll":%b,"reblog":null}' % (end, poll))
     else:
-        parts += (b',"reblog":', *_parts(view.reblog), b"}")
+        parts += (b'%b,"poll":%b,"reblog":' % (end, poll), *_parts(view.reblog), b"}")
     return parts

@@ -30,12 +30,14 @@ from townsquare.render.status import (
     StatusView,
     Totals,
     fragment,
+    put_together,
     status_json,
     totals,
 )
 from townsquare.social.ports import Ports
-from townsquare.social.seeing import may_list, may_see
+from townsquare.social.seeing import is_at_odds, is_open, may_list, may_see
 from townsquare.social.viewer import Viewer
+from townsquare.social.views import Parts, Plain
 from townsquare.store.tables import (
     ACCOUNT_STATS,
     ACCOUNTS,
@@ -50,6 +52,7 @@ from townsquare.store.tables import (
 )
 
 S = TypeVar("S", bound=msgspec.Struct)
+# Every gate lets in what is open, where the viewer is at odds with nobody: see seeing.py.
 Gate = Callable[[Viewer, Status, Account], bool]
 
 _BITS = {
@@ -62,6 +65,7 @@ _BITS = {
 }
 _BUCKETS = 64  # of reactions that are summed: 3.2 million reactions
 _MOST_FLAGS = 10_000  # of one account on statuses of one month
+_NO_TOTALS = totals(StatusCounts())
 
 
 def _kind(name: str, shape: type[S], ttl_s: int, capacity: int) -> Kind[S]:
@@ -118,28 +122,31 @@ async def statuses(ports: Ports, ids: Sequence[int], viewer: Viewer, *, gate: Ga
     A boost shows if both it and the original pass the gate. Cost: at most four round trips when nothing is kept.
     """
     found = [each for each in await fragments(ports, ids) if each is not None]
-    boosted = [each.status.boost_of for each in found if each.status.boost_of]
-    originals: dict[int, Fragment] = {}
-    if boosted:
-        originals = {each.status.status_id: each for each in await fragments(ports, boosted) if each is not None}
-    authors = dict.fromkeys(each.status.author for each in (*found, *originals.values()))
-    persons = {p.account.account_id: p for p in await people(ports, list(authors)) if p is not None}
-
-    shown: list[tuple[Fragment, Fragment | None]] = []
+    if not found:
+        return []
+    originals: dict[int, Fragment | None] = {}
+    if boosted := [each.status.boost_of for each in found if each.status.boost_of]:
+        originals = dict(zip(boosted, await fragments(ports, boosted), strict=True))
+    authors = {each.status.author for each in (*found, *originals.values()) if each is not None}
+    persons = dict(zip(authors, await people(ports, list(authors)), strict=True))
+    targets = list({each.status.boost_of or each.status.status_id for each in found})
+    totals_found = await ports.cache.get_many(TOTALS, targets, _Loader(ports).totals)
+    counted = {target: each or _NO_TOTALS for target, each in zip(targets, totals_found, strict=True)}
+    flags: dict[int, int] = {}
+    if viewer.account_id:
+        roots = {(originals.get(each.status.boost_of) or each).status.root for each in found}
+        flags = await flags_of(ports, viewer.account_id, [*targets, *roots])
+    page = _Page(ports, viewer, flags)
+    trusted = not is_at_odds(viewer, authors)
+    views = []
     for each in found:
-        person = persons.get(each.status.author)
-        if person is None or not gate(viewer, each.status, person.account):
+        parts = _parts(each, originals, persons, counted)
+        if parts is None:
             continue
-        original = None
-        if each.status.boost_of:
-            original = originals.get(each.status.boost_of)
-            if original is None:
-                continue
-            person = persons.get(original.status.author)
-            if person is None or not gate(viewer, original.status, person.account):
-                continue
-        shown.append((each, original))
-    return await _dress(ports, shown, persons, viewer)
+        plain = page.plain(parts)
+        if (trusted and plain.is_open) or _passes(gate, viewer, parts):
+            views.append(await page.marked(plain))
+    return views
 
 
 async def status_jsons(ports: Ports, ids: Sequence[int], viewer: Viewer, *, gate: Gate = may_list) -> list[bytes]:
@@ -180,7 +187,11 @@ async def drop_flags(ports: Ports, account_id: int, status_ids: Iterable[int]) -
 
 async def flags_of(ports: Ports, account_id: int, status_ids: Sequence[int]) -> dict[int, int]:
     """What the account did with these statuses: bits of render/status.py by status id; none stands for 0."""
-    months = list({(account_id, month_of(each)) for each in status_ids})
+    known = [each for each in status_ids if each]
+    if not known:
+        return {}
+    first, last = month_of(min(known)), month_of(max(known))
+    months = [(account_id, last)] if first == last else list({(account_id, month_of(each)) for each in known})
     merged: dict[int, int] = {}
     for kept in await ports.cache.get_many(FLAGS, months, _Loader(ports).flags):
         if kept and len(months) == 1:
@@ -189,80 +200,101 @@ async def flags_of(ports: Ports, account_id: int, status_ids: Sequence[int]) -> 
     return merged
 
 
-async def _dress(
-    ports: Ports, shown: Sequence[tuple[Fragment, Fragment | None]], persons: dict[int, Person], viewer: Viewer
-) -> list[StatusView]:
-    """Add totals, flags and polls."""
-    if not shown:
-        return []
-    targets = list(dict.fromkeys((original or each).status.status_id for each, original in shown))
-    found = await ports.cache.get_many(TOTALS, targets, _Loader(ports).totals)
-    counted: dict[int, Totals | None] = dict(zip(targets, found, strict=True))
-    flags: dict[int, int] = {}
-    if viewer.account_id:
-        roots = {(original or each).status.root for each, original in shown}
-        flags = await flags_of(ports, viewer.account_id, [*targets, *(root for root in roots if root)])
-    views = []
-    for each, original in shown:
-        view = await _view(ports, original or each, persons, counted, flags, viewer)
-        if original is not None:
-            view = StatusView(
-                each,
-                persons[each.status.author],
-                view.totals,
-                view.flags,
-                view.poll,
-                view,
-                each.status.author == viewer.account_id,
-                bool(viewer.account_id),
-            )
-        views.append(view)
-    return views
-
-
-async def _view(
-    ports: Ports,
+def _parts(
     each: Fragment,
-    persons: dict[int, Person],
-    counted: dict[int, Totals | None],
-    flags: dict[int, int],
-    viewer: Viewer,
-) -> StatusView:
+    originals: dict[int, Fragment | None],
+    persons: dict[int, Person | None],
+    counted: dict[int, Totals],
+) -> Parts | None:
+    """What the view of a status is made of; None where something is gone."""
     status = each.status
-    bits = flags.get(status.status_id, 0)
-    if flags.get(status.root, 0) & MUTED:
-        bits |= MUTED
-    total = counted[status.status_id] or totals(StatusCounts())
-    poll = None if status.poll is None else await _poll(ports, status, total, bits, viewer)
-    return StatusView(
-        each,
-        persons[status.author],
-        total,
-        bits,
-        poll,
-        None,
-        status.author == viewer.account_id,
-        bool(viewer.account_id),
-    )
+    person = persons.get(status.author)
+    if person is None:
+        return None
+    if not status.boost_of:
+        return Parts(each, person, None, None, counted[status.status_id])
+    original = originals.get(status.boost_of)
+    author = None if original is None else persons.get(original.status.author)
+    return None if author is None else Parts(each, person, original, author, counted[status.boost_of])
 
 
-async def _poll(ports: Ports, status: Status, total: Totals, bits: int, viewer: Viewer) -> bytes:
-    own: tuple[int, ...] | None = None
-    if bits & VOTED:
-        row = await ports.store.get(POLL_VOTES, (status.status_id, viewer.account_id))
-        own = row.choices if row else None
-    elif viewer.account_id == status.author:
-        own = ()
-    assert status.poll is not None
-    return poll_json(
-        status.status_id,
-        status.poll,
-        votes=total.votes,
-        voters=total.voters,
-        now_ms=ports.clock.now_ms(),
-        own=own,
-        signed_in=bool(viewer.account_id),
-    )
+def _passes(gate: Gate, viewer: Viewer, parts: Parts) -> bool:
+    if not gate(viewer, parts.fragment.status, parts.author.account):
+        return False
+    if parts.original is None or parts.original_author is None:
+        return True
+    return gate(viewer, parts.original.status, parts.original_author.account)
+
+
+class _Page:
+    """Makes views for one viewer: plain ones where there is nothing to mark, as these are kept for all."""
+
+    def __init__(self, ports: Ports, viewer: Viewer, flags: dict[int, int]) -> None:
+        self._ports, self._me, self._flags = ports, viewer.account_id, flags
+        self._kept = ports.views.signed_in if viewer.account_id else ports.views.anonymous
+
+    def plain(self, parts: Parts) -> Plain:
+        """The view as it is for one who did not write it and did nothing with it."""
+        status_id = parts.fragment.status.status_id
+        plain = self._kept.get(status_id)
+        # Parts that are the same objects are equal at once; others are compared, and equal ones do no harm.
+        if plain is None or plain.parts != parts:
+            view = put_together(_view(parts, signed_in=bool(self._me)))
+            plain = self._kept[status_id] = Plain(parts, view, _is_open(parts))
+        return plain
+
+    async def marked(self, plain: Plain) -> StatusView:
+        """The same with the viewer's flags and the poll as the viewer sees it, where there are any."""
+        parts, me = plain.parts, self._me
+        status = parts.fragment.status
+        target = status if parts.original is None else parts.original.status
+        bits = 0
+        if flags := self._flags:
+            bits = flags.get(target.status_id, 0) | flags.get(target.root, 0) & MUTED
+        if not bits and target.poll is None and (not me or me not in (status.author, target.author)):
+            return plain.view
+        poll = None if target.poll is None else await self._poll(target, parts.totals, bits)
+        return _view(parts, flags=bits, poll=poll, me=me, signed_in=bool(me))
+
+    async def _poll(self, status: Status, total: Totals, bits: int) -> bytes:
+        own: tuple[int, ...] | None = None
+        if bits & VOTED:
+            row = await self._ports.store.get(POLL_VOTES, (status.status_id, self._me))
+            own = row.choices if row else None
+        elif self._me == status.author:
+            own = ()
+        assert status.poll is not None
+        return poll_json(
+            status.status_id,
+            status.poll,
+            votes=total.votes,
+            voters=total.voters,
+            now_ms=self._ports.clock.now_ms(),
+            own=own,
+            signed_in=bool(self._me),
+        )
+
+
+def _is_open(parts: Parts) -> bool:
+    if not is_open(parts.fragment.status, parts.author.account):
+        return False
+    if parts.original is None or parts.original_author is None:
+        return True
+    return is_open(parts.original.status, parts.original_author.account)
+
+
+def _view(
+    parts: Parts, *, flags: int = 0, poll: bytes | None = None, me: int = 0, signed_in: bool = False
+) -> StatusView:
+    """The view of these parts. `me`: its viewer, who may be an author; 0 for the view of all who are not."""
+
+    def view(fragment: Fragment, author: Person, reblog: StatusView | None) -> StatusView:
+        own = me != 0 and fragment.status.author == me
+        return StatusView(fragment, author, parts.totals, flags, poll, reblog, own, signed_in)
+
+    if parts.original is None or parts.original_author is None:
+        return view(parts.fragment, parts.author, None)
+    return view(parts.fragment, parts.author, view(parts.original, parts.original_author, None))
 
 
 class _Loader:

@@ -18,6 +18,7 @@ from townsquare.settings import Settings
 from townsquare.social.outbound import Outbound
 from townsquare.social.outbox import Outbox
 from townsquare.social.passwords import Passwords
+from townsquare.social.views import Views
 from townsquare.store.port import Store
 from townsquare.streaming.port import Streaming
 
@@ -41,3 +42,4 @@ class Ports:
     passwords: Passwords = field(default_factory=Passwords)
     studio: Studio = field(default_factory=Studio)
     outbound: Outbound = field(default_factory=Outbound)
+    views: Views = field(default_factory=Views)

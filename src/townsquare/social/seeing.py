@@ -3,6 +3,8 @@
 Box: social. Private and absent are the same to whoever asks. When in doubt, the answer is no.
 """
 
+from collections.abc import Collection
+
 from townsquare.model.account import Account, Visibility
 from townsquare.model.status import Status
 from townsquare.social.viewer import Viewer
@@ -32,4 +34,18 @@ def may_list(viewer: Viewer, status: Status, author: Account) -> bool:
     """Whether it may come up in lists that the viewer did not ask for by name: also no one blocked or muted."""
     return (
         status.author not in viewer.blocking and status.author not in viewer.muting and may_see(viewer, status, author)
+    )
+
+
+def is_open(status: Status, author: Account) -> bool:
+    """Whether both of the above let in every viewer who is at odds with none of its people."""
+    return status.visibility in _OPEN and not (status.deleted or author.suspended or author.deleted)
+
+
+def is_at_odds(viewer: Viewer, authors: Collection[int]) -> bool:
+    """Whether the viewer blocks or mutes any of these authors, or is blocked by one."""
+    return not (
+        viewer.blocking.isdisjoint(authors)
+        and viewer.muting.isdisjoint(authors)
+        and viewer.blocked_by.isdisjoint(authors)
     )

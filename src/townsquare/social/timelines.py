@@ -5,7 +5,7 @@ Home is a ring of ids that the fan-out fills. A ring that is not there is made f
 waits; below its floor the logs are read.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -26,7 +26,8 @@ _LATE_MS = 2_000  # what was posted so shortly before a ring was made may still 
 _AHEAD_MS = 1_000  # how far ids may be ahead of our clock
 
 Select = Callable[[Window], Awaitable[list[int]]]
-Sift = Callable[[StatusView], bool]
+Wanted = Callable[[StatusView], bool]
+Sift = Callable[[list[StatusView]], list[StatusView]]
 
 
 class TimelinePage(msgspec.Struct, frozen=True):
@@ -48,7 +49,7 @@ async def home(ports: Ports, account_id: int, window: Window) -> TimelinePage:
     async def select(part: Window) -> list[int]:
         return await _home_ids(ports, viewer, part)
 
-    return await _read_on(ports, viewer, window, select, lambda view: _stands(view, viewer))
+    return await _read_on(ports, viewer, window, select, lambda views: _standing(views, viewer))
 
 
 async def _home_ids(ports: Ports, viewer: Viewer, window: Window) -> list[int]:
@@ -98,8 +99,15 @@ def belongs(row: LogRow, viewer: Viewer) -> bool:
     return row.reply_to_author in (0, row.author, me) or row.reply_to_author in viewer.following
 
 
+def _standing(views: list[StatusView], viewer: Viewer) -> list[StatusView]:
+    """Those of which the reason why they are in the ring still holds."""
+    authors = {view.fragment.status.author for view in views}
+    if viewer.following.issuperset(authors) and not viewer.languages and viewer.no_reblogs.isdisjoint(authors):
+        return views
+    return [view for view in views if _stands(view, viewer)]
+
+
 def _stands(view: StatusView, viewer: Viewer) -> bool:
-    """Whether the reason why it is in the ring still holds."""
     author = view.status.author
     if author == viewer.account_id:
         return True
@@ -159,16 +167,20 @@ async def hashtag(ports: Ports, account_id: int, tag: str, window: Window, *, wa
         ids = sorted({row.status_id for row in rows}, reverse=not part.forward)[: part.limit]
         return ids[::-1] if part.forward else ids
 
-    return await _read_on(ports, viewer, window, select, lambda view: _is_open(view, viewer) and sift(view))
+    return await _read_on(ports, viewer, window, select, _open_ones(viewer, sift))
 
 
-async def _shared(ports: Ports, account_id: int, timeline: str, window: Window, sift: Sift) -> TimelinePage:
+async def _shared(ports: Ports, account_id: int, timeline: str, window: Window, wanted: Wanted) -> TimelinePage:
     viewer = await viewer_of(ports, account_id)
 
     async def select(part: Window) -> list[int]:
         return [row.status_id for row in await shared_page(ports.store, timeline, part, _now_id(ports))]
 
-    return await _read_on(ports, viewer, window, select, lambda view: _is_open(view, viewer) and sift(view))
+    return await _read_on(ports, viewer, window, select, _open_ones(viewer, wanted))
+
+
+def _open_ones(viewer: Viewer, wanted: Wanted) -> Sift:
+    return lambda views: [view for view in views if _is_open(view, viewer) and wanted(view)]
 
 
 def _is_open(view: StatusView, viewer: Viewer) -> bool:
@@ -195,14 +207,17 @@ async def _read_on(ports: Ports, viewer: Viewer, window: Window, select: Select,
         missing = window.limit - len(views)
         if not missing or not full:
             break
-        part = msgspec.structs.replace(part, limit=missing if step == 0 else -(-missing * 3 // 2))
+        if step:
+            part = msgspec.structs.replace(part, limit=-(-missing * 3 // 2))
         ids = await select(part)
         full = len(ids) >= part.limit
         if not ids:
             break
-        found = [view for view in await statuses(ports, ids, viewer) if sift(view)]
-        views = _once([*found, *views] if window.forward else [*views, *found])
+        found = sift(await statuses(ports, ids, viewer))
+        views = _once(found + views if window.forward else views + found)
         newest, oldest = max(newest, ids[0]), min(oldest or ids[-1], ids[-1])
+        if len(views) == window.limit and full:
+            break
         if len(views) > window.limit:
             views, newest, oldest = _cut(views, window, newest, oldest)
             full = True
@@ -220,8 +235,10 @@ def _cut(views: list[StatusView], window: Window, newest: int, oldest: int) -> t
     return views, newest, views[-1].status.status_id
 
 
-def _once(views: Sequence[StatusView]) -> list[StatusView]:
+def _once(views: list[StatusView]) -> list[StatusView]:
     """Without boosts of what stands close by already, itself or as another's boost."""
+    if len({view.fragment.status.boost_of or view.fragment.status.status_id for view in views}) == len(views):
+        return views
     places = {view.status.status_id: place for place, view in enumerate(views) if view.reblog is None}
     kept: list[StatusView] = []
     boosted: dict[int, int] = {}
