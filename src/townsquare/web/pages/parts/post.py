@@ -51,7 +51,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 def content(view: StatusView) -> Markup:
     """The text of a status as HTML, as every door shows it."""
-    return Markup(_BODY.decode(b"{" + view.fragment.body + b"}").content)
+    return Markup(_BODY.decode(b"{%bnull}" % view.fragment.body).content)
 
 
 def path_of(view: StatusView) -> str:
