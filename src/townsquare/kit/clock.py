@@ -4,7 +4,6 @@ Box: kit.
 """
 
 import time
-from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -34,11 +33,6 @@ class SetClock:
     def advance(self, *, seconds: float) -> None:
         """Move on by `seconds`; less than zero moves back."""
         self.ms += int(seconds * 1000)
-
-
-def datetime_of(ms: int) -> datetime:
-    """Unix milliseconds as an aware UTC datetime."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def iso(ms: int) -> str:

@@ -10,7 +10,6 @@ import unicodedata
 import msgspec
 
 URL_LENGTH = 23
-MAX_URL_LENGTH = 2048
 
 _URL = re.compile(r"(?<![\w/@])https?://[^\s<>\"'`{}|\\^\x00-\x20]{1,2040}", re.IGNORECASE)
 _MENTION = re.compile(

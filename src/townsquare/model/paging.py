@@ -3,7 +3,11 @@
 Box: model. Source: Mastodon API, /api/guidelines/#pagination
 """
 
+from typing import TypeVar
+
 import msgspec
+
+T = TypeVar("T")
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,3 +18,11 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     above: int | None = None
     forward: bool = False
     limit: int = 20
+
+    def beyond(self, last: int) -> "Window":
+        """What is left of it when all up to `last` was read."""
+        return msgspec.structs.replace(self, **{"above" if self.forward else "below": last})
+
+    def newest_first(self, read: list[T]) -> list[T]:
+        """What was read in the order of reading (upwards where it goes forward), turned as it is answered."""
+        return read[::-1] if self.forward else read

@@ -124,14 +124,8 @@ async def account_statuses(
             last = found[-1].status.status_id
         if last is None or len(found) >= window.limit:
             break
-        window = _from(window, last)
-    return (found[::-1] if window.forward else found), last
-
-
-def _from(window: Window, last: int) -> Window:
-    if window.forward:
-        return msgspec.structs.replace(window, above=last)
-    return msgspec.structs.replace(window, below=last)
+        window = window.beyond(last)
+    return window.newest_first(found), last
 
 
 def _page_gate(account_id: int) -> Callable[[Viewer, Status, Account], bool]:

@@ -8,15 +8,7 @@ import msgspec
 from townsquare.model.account import Account, User
 from townsquare.model.errors import Invalid
 from townsquare.model.status import Media, Poll, Status
-from townsquare.model.tasks import (
-    CountVote,
-    DeleteMedia,
-    FanOutChange,
-    FetchCard,
-    IndexStatus,
-    NotifyMentions,
-    PollEnded,
-)
+from townsquare.model.tasks import DeleteMedia, FanOutChange, FetchCard, IndexStatus, NotifyMentions
 from townsquare.social import attachments
 from townsquare.social.drafts import (
     MAX_MEDIA,
@@ -27,15 +19,15 @@ from townsquare.social.drafts import (
     resolve_mentions,
 )
 from townsquare.social.hydrate import drop_totals, visible
+from townsquare.social.media import MAX_DESCRIPTION
 from townsquare.social.ports import Ports
-from townsquare.social.statuses import MEDIA_KEPT_MS, own_status, replace
+from townsquare.social.statuses import MEDIA_KEPT_MS, own_status, poll_timers, replace
 from townsquare.social.timers import timer
 from townsquare.social.viewer import Viewer
 from townsquare.store.port import Put
 from townsquare.store.statuses import timeline_rows
 from townsquare.store.tables import MEDIA, POLL_COUNTS, POLL_VOTES, STATUS_EDITS, TIMELINES, EditRow
 
-MAX_DESCRIPTION = 10_000
 MAX_EDITS = 1000  # shown
 
 
@@ -176,10 +168,8 @@ async def _new_poll(ports: Ports, status: Status) -> None:
     """Other options: the votes were for something else."""
     await ports.store.drop(POLL_VOTES, (status.status_id,))
     await ports.store.drop(POLL_COUNTS, (status.status_id,))
-    due_ms = (status.poll.expires_ms if status.poll else None) or 0
-    if due_ms:
-        tasks = (CountVote(status.status_id, 0), PollEnded(status.status_id))
-        await ports.store.write([timer(ports, task, due_ms=due_ms) for task in tasks])
+    if status.poll is not None and status.poll.expires_ms is not None:
+        await ports.store.write(poll_timers(ports, status.status_id, status.poll.expires_ms))
     await drop_totals(ports, [status.status_id])
 
 

@@ -74,14 +74,13 @@ async def _page_rows(
         for row in reversed(chunk) if window.forward else chunk:
             key = wanted.key(row)
             if key not in keys and len(keys) == window.limit:
-                return (found[::-1] if window.forward else found), True
+                return window.newest_first(found), True
             keys.add(key)
             found.append(row)
         if len(chunk) < _CHUNK:
-            return (found[::-1] if window.forward else found), False
-        bound = found[-1].notification_id
-        step = msgspec.structs.replace(step, **({"above": bound} if window.forward else {"below": bound}))
-    return (found[::-1] if window.forward else found), True
+            return window.newest_first(found), False
+        step = step.beyond(found[-1].notification_id)
+    return window.newest_first(found), True
 
 
 async def _below(

@@ -144,8 +144,7 @@ async def marked_page(ports: Ports, *, actor: Account, kind: str, window: Window
             scanned += [row.mark_id for row in rows]
             found = await statuses(ports, await _held(ports, actor.account_id, kind, rows), viewer, gate=may_see)
             views = [*found, *views] if window.forward else [*views, *found]
-            edge = rows[0].mark_id if window.forward else rows[-1].mark_id
-            window = msgspec.structs.replace(window, **{"above" if window.forward else "below": edge})
+            window = window.beyond(rows[0 if window.forward else -1].mark_id)
     return MarksPage(views, max(scanned, default=0), min(scanned, default=0), is_end=not full)
 
 

@@ -76,8 +76,7 @@ async def notices(
             last = None
         if last is None or len(found) >= window.limit:
             break
-        bound = {"above": last} if window.forward else {"below": last}
-        window = msgspec.structs.replace(window, **bound)
+        window = window.beyond(last)
     return found, last
 
 

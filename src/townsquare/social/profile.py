@@ -14,6 +14,7 @@ from townsquare.model.account import Account, AccountStats, ProfileField, User, 
 from townsquare.model.errors import Invalid, NotFound
 from townsquare.model.tasks import IndexAuthor
 from townsquare.social.accounts import change_account
+from townsquare.social.drafts import QUOTE_POLICIES
 from townsquare.social.follows import authorize_all
 from townsquare.social.ports import Ports
 from townsquare.social.users import change_user
@@ -23,7 +24,6 @@ from townsquare.store.tables import ACCOUNT_STATS, ACCOUNTS, USERS
 MAX_NAME, MAX_NOTE, MAX_FIELDS, MAX_FIELD = 40, 500, 4, 255
 MAX_DESCRIPTION = 1_500
 MAX_DOMAINS = 100
-QUOTE_POLICIES = ("public", "followers", "nobody")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
 _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")

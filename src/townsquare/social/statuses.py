@@ -11,7 +11,7 @@ from townsquare.feeds.port import Reason
 from townsquare.kit.snowflake import month_of
 from townsquare.model.account import Account, User, Visibility
 from townsquare.model.errors import Conflict, Invalid, NotFound
-from townsquare.model.status import Poll, Status
+from townsquare.model.status import Status
 from townsquare.model.tasks import (
     AnyTask,
     CountReply,
@@ -113,14 +113,13 @@ async def commit(ports: Ports, status: Status, *also: AnyTask) -> None:
     if status.card:
         tasks.append(FetchCard(status.status_id))
     if status.poll is not None and status.poll.expires_ms is not None:
-        before += _poll_timers(ports, status.status_id, status.poll)
+        before += poll_timers(ports, status.status_id, status.poll.expires_ms)
     await ports.outbox.commit(before, last, tasks=tasks, at=created_us(status.status_id))
     await ports.feeds.push(np.array([status.author], np.int64), status.status_id, Reason.SELF)
 
 
-def _poll_timers(ports: Ports, status_id: int, poll: Poll) -> list[Write]:
+def poll_timers(ports: Ports, status_id: int, due_ms: int) -> list[Write]:
     """At the poll's end: count whatever vote was not counted, tell those concerned."""
-    due_ms = poll.expires_ms or 0
     return [timer(ports, task, due_ms=due_ms) for task in (CountVote(status_id, 0), PollEnded(status_id))]
 
 

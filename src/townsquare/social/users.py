@@ -31,6 +31,9 @@ from townsquare.store.tables import (
     SettingRow,
 )
 
+UNCONFIRMED = "Your login is missing a confirmed e-mail address"
+UNAPPROVED = "Your login is currently pending approval"
+DISABLED = "Your login is currently disabled"
 OWNER_SETTING = "owner"  # the account id of the first owner, in decimal
 _CLAIM_MS = 60_000  # a name claimed this long ago by an account that never came is free again
 _HURRY_MS = 30_000  # a sign-up that takes longer stops, so that it cannot meet one that took its name over
@@ -145,12 +148,19 @@ def check_log_in(account: Account, user: User) -> None:
 
     Raises: Forbidden with the reason.
     """
+    if reason := closed_reason(account, user):
+        raise Forbidden(reason)
+
+
+def closed_reason(account: Account, user: User) -> str:
+    """Why a user may not act just now; empty if they may."""
     if user.disabled or account.suspended or account.deleted:
-        raise Forbidden("Your login is currently disabled")
+        return DISABLED
     if not user.confirmed:
-        raise Forbidden("Your login is missing a confirmed e-mail address")
+        return UNCONFIRMED
     if not user.approved:
-        raise Forbidden("Your login is currently pending approval")
+        return UNAPPROVED
+    return ""
 
 
 async def find_login(ports: Ports, login: str) -> int:

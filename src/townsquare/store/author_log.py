@@ -29,10 +29,10 @@ async def log_page(store: Store, author: int, window: Window, keep: Keep) -> tup
     found: list[LogRow] = []
     scanned = 0
     for month in reversed(months) if window.forward else months:
-        below, above = window.below, window.above
+        rest = window
         while True:
             rows = await store.range(
-                AUTHOR_LOG, (author, month), above=above, below=below, limit=_STEP, reverse=window.forward
+                AUTHOR_LOG, (author, month), above=rest.above, below=rest.below, limit=_STEP, reverse=window.forward
             )
             for row in rows:
                 scanned += 1
@@ -42,8 +42,7 @@ async def log_page(store: Store, author: int, window: Window, keep: Keep) -> tup
                     return found, row.status_id
             if len(rows) < _STEP:
                 break
-            last = rows[-1].status_id
-            below, above = (below, last) if window.forward else (last, above)
+            rest = rest.beyond(rows[-1].status_id)
     return found, None
 
 

@@ -6,13 +6,12 @@ Box: store. Lists are in the order of account ids, since both tables are.
 from collections.abc import Sequence
 
 from townsquare.model.paging import Window
+from townsquare.store.kept import kept_rows, merged_rows
 from townsquare.store.port import Store
 from townsquare.store.tables import FOLLOWER_DIRECTORY, FOLLOWERS, FOLLOWING, FollowerRow, FollowingRow
-from townsquare.store.together import all_of
 
 ON, REQUESTED, OFF = "on", "requested", "off"
 BUCKET_ROWS = 10_000  # followers in a bucket before the next one is opened
-_STEP = 200
 _SCAN = 10_000  # rows of one account's `following` that are read at once
 
 
@@ -28,19 +27,8 @@ async def follow_rows(store: Store, pairs: Sequence[tuple[int, int]]) -> list[Fo
 
 async def following_page(store: Store, account_id: int, window: Window) -> list[FollowingRow]:
     """Follows that are on, the highest account id first. Cost: one read, more where many are off."""
-    found: list[FollowingRow] = []
-    below, above = window.below, window.above
-    size = max(window.limit, _STEP)
-    while len(found) < window.limit:
-        rows = await store.range(
-            FOLLOWING, (account_id,), above=above, below=below, limit=size, reverse=not window.forward
-        )
-        found += [row for row in rows if row.state == ON]
-        if len(rows) < size:
-            break
-        below, above = (below, rows[-1].target) if window.forward else (rows[-1].target, above)
-    found = found[: window.limit]
-    return found[::-1] if window.forward else found
+    rows = await kept_rows(store, FOLLOWING, (account_id,), window, lambda row: row.state == ON)
+    return window.newest_first(rows)
 
 
 async def all_following(store: Store, account_id: int) -> list[FollowingRow]:
@@ -62,23 +50,5 @@ async def open_buckets(store: Store, account_ids: Sequence[int]) -> dict[int, in
 
 async def followers_page(store: Store, account_id: int, window: Window) -> list[FollowerRow]:
     """Followers over all buckets, the highest account id first. Cost: one read a bucket, all at once."""
-    buckets = range(await open_bucket(store, account_id) + 1)
-    parts = await all_of(_bucket_page(store, account_id, bucket, window) for bucket in buckets)
-    rows = sorted((row for part in parts for row in part), key=lambda row: row.follower, reverse=not window.forward)
-    rows = rows[: window.limit]
-    return rows[::-1] if window.forward else rows
-
-
-async def _bucket_page(store: Store, account_id: int, bucket: int, window: Window) -> list[FollowerRow]:
-    found: list[FollowerRow] = []
-    below, above = window.below, window.above
-    size = max(window.limit, _STEP)
-    while len(found) < window.limit:
-        rows = await store.range(
-            FOLLOWERS, (account_id, bucket), above=above, below=below, limit=size, reverse=not window.forward
-        )
-        found += [row for row in rows if row.on]
-        if len(rows) < size:
-            break
-        below, above = (below, rows[-1].follower) if window.forward else (rows[-1].follower, above)
-    return found[: window.limit]
+    buckets = [(account_id, bucket) for bucket in range(await open_bucket(store, account_id) + 1)]
+    return await merged_rows(store, FOLLOWERS, buckets, window, lambda row: row.on)

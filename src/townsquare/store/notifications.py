@@ -6,13 +6,15 @@ Box: store. A notice's id is `ms << 16 | hash`, so that its time and its month a
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
+
 from townsquare.kit.snowflake import month_at, month_of
 from townsquare.model.paging import Window
+from townsquare.store.kept import kept_rows
 from townsquare.store.port import Put, Store
 from townsquare.store.tables import NOTIFICATIONS, NotificationRow
 
 PROBES = 4  # ids tried for one notice: two with one id are seldom, four in a row do not happen
-_STEP = 100
 _AHEAD = 6  # months read at once where the newest ones have too few
 MOST_MONTHS = 24  # how far back notices are shown
 
@@ -62,27 +64,13 @@ async def notices_page(
         heads = await store.range_many(NOTIFICATIONS, [(account_id, month) for month in ahead], limit=1)
         for month, head in zip(ahead, heads, strict=True):
             if head:
-                found += await _month(store, (account_id, month), window, keep, window.limit - len(found))
+                rest = msgspec.structs.replace(window, limit=window.limit - len(found))
+                found += await kept_rows(
+                    store, NOTIFICATIONS, (account_id, month), rest, lambda row: row.on and keep(row)
+                )
             if len(found) >= window.limit:
-                return found[::-1] if window.forward else found
-    return found[::-1] if window.forward else found
-
-
-async def _month(
-    store: Store, partition: tuple[int, int], window: Window, keep: Keep, missing: int
-) -> list[NotificationRow]:
-    found: list[NotificationRow] = []
-    below, above = window.below, window.above
-    while len(found) < missing:
-        rows = await store.range(
-            NOTIFICATIONS, partition, above=above, below=below, limit=_STEP, reverse=window.forward
-        )
-        found += [row for row in rows if row.on and keep(row)]
-        if len(rows) < _STEP:
-            break
-        last = rows[-1].notification_id
-        below, above = (below, last) if window.forward else (last, above)
-    return found[:missing]
+                return window.newest_first(found)
+    return window.newest_first(found)
 
 
 async def switch_off(store: Store, rows: Sequence[NotificationRow]) -> None:

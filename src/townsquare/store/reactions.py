@@ -3,18 +3,17 @@
 Box: store.
 """
 
-import asyncio
 import time
 from collections.abc import Sequence
 
 from townsquare.kit.snowflake import month_of, ms_of
 from townsquare.model.paging import Window
+from townsquare.store.kept import merged_rows
 from townsquare.store.port import Store
 from townsquare.store.tables import MARKS, MINE, REACTION_COUNTS, REACTIONS, MarkRow, MineRow, ReactionRow
 
 BUCKET_ROWS = 50_000  # reactions in a bucket before the next one is opened
 _MOST_BUCKETS = 64
-_STEP = 200
 _FIRST_YEAR = 2016  # before it nobody used this API
 
 
@@ -47,28 +46,8 @@ async def reaction(store: Store, status_id: int, kind: str, account_id: int) -> 
 
 async def reactions_page(store: Store, status_id: int, kind: str, window: Window) -> list[ReactionRow]:
     """Who reacted, over all buckets, the highest account id first. Cost: one read a bucket, all at once."""
-    buckets = range(len(await buckets_of(store, status_id)))
-    async with asyncio.TaskGroup() as group:
-        parts = [group.create_task(_bucket_page(store, (status_id, bucket), kind, window)) for bucket in buckets]
-    rows = [row for part in parts for row in part.result()]
-    rows.sort(key=lambda row: row.account_id, reverse=not window.forward)
-    rows = rows[: window.limit]
-    return rows[::-1] if window.forward else rows
-
-
-async def _bucket_page(store: Store, partition: tuple[int, int], kind: str, window: Window) -> list[ReactionRow]:
-    found: list[ReactionRow] = []
-    below, above = window.below, window.above
-    size = max(window.limit, _STEP)
-    while len(found) < window.limit:
-        rows = await store.range(
-            REACTIONS, partition, within=(kind,), above=above, below=below, limit=size, reverse=not window.forward
-        )
-        found += [row for row in rows if row.on]
-        if len(rows) < size:
-            break
-        below, above = (below, rows[-1].account_id) if window.forward else (rows[-1].account_id, above)
-    return found
+    buckets = [(status_id, bucket) for bucket in range(len(await buckets_of(store, status_id)))]
+    return await merged_rows(store, REACTIONS, buckets, window, lambda row: row.on, within=(kind,))
 
 
 def year_of(mark_id: int) -> int:
@@ -98,4 +77,4 @@ async def marks_page(store: Store, account_id: int, kind: str, window: Window, n
         )
         if len(found) >= window.limit:
             break
-    return found[::-1] if window.forward else found
+    return window.newest_first(found)

@@ -7,10 +7,10 @@ Box: store. Kinds: block, blocked_by (its other side), mute, request (somebody a
 from collections.abc import Sequence
 
 from townsquare.model.paging import Window
+from townsquare.store.kept import kept_rows
 from townsquare.store.port import Store
 from townsquare.store.tables import RELATIONS, RelationRow
 
-_STEP = 200  # rows read at once where some are switched off
 MOST = 10_000  # of one kind
 
 
@@ -33,23 +33,11 @@ async def relations(
 
 async def relation_page(store: Store, account_id: int, kind: str, window: Window, now_ms: int) -> list[RelationRow]:
     """Rows that are on and not over, the highest account id first. Cost: one read, more where many are off."""
-    found: list[RelationRow] = []
-    below, above = window.below, window.above
-    while len(found) < window.limit:
-        rows = await store.range(
-            RELATIONS,
-            (account_id, kind),
-            above=above,
-            below=below,
-            limit=max(window.limit, _STEP),
-            reverse=not window.forward,
-        )
-        found += [row for row in rows if row.on and not 0 < row.expires_ms <= now_ms]
-        if len(rows) < max(window.limit, _STEP):
-            break
-        below, above = (below, rows[-1].other) if window.forward else (rows[-1].other, above)
-    found = found[: window.limit]
-    return found[::-1] if window.forward else found
+
+    def is_in_force(row: RelationRow) -> bool:
+        return row.on and not 0 < row.expires_ms <= now_ms
+
+    return window.newest_first(await kept_rows(store, RELATIONS, (account_id, kind), window, is_in_force))
 
 
 async def count_relations(store: Store, account_id: int, kind: str) -> int:

@@ -23,8 +23,7 @@ from townsquare.store.tables import (
     ThreadRow,
     TimelineRow,
 )
-
-LOCAL = "local"
+from townsquare.store.timelines import LOCAL
 
 
 def created_us(status_id: int) -> int:

@@ -3,7 +3,6 @@
 Box: store.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import islice
 
@@ -11,14 +10,15 @@ import numpy as np
 
 from townsquare.kit.snowflake import day_of, first_id_of_month, month_of
 from townsquare.model.paging import Window
+from townsquare.store.accounts import MOST_MONTHS
 from townsquare.store.port import Store
 from townsquare.store.tables import AUTHOR_LOG, AUTHOR_MONTHS, TIMELINES, LogRow, TimelineRow
+from townsquare.store.together import all_of
 
 LOCAL = "local"
 _DAYS_BACK = 366  # days without any status after which the local timeline ends
 _MONTHS_BACK = 120  # the same for a hashtag, in months
 _FIRST_LOOK = 4  # periods that are looked into at once; four times more with each look
-_MOST_MONTHS = 1200  # of one author
 _CHUNK = 40  # rows of one author that are read at once
 _AUTHORS_AT_ONCE = 250
 
@@ -47,7 +47,7 @@ async def shared_page(store: Store, timeline: str, window: Window, now_id: int) 
         )
         if len(found) >= window.limit:
             break
-    return found[::-1] if window.forward else found
+    return window.newest_first(found)
 
 
 async def _inhabited(store: Store, timeline: str, periods: Iterator[int]) -> AsyncIterator[int]:
@@ -72,7 +72,7 @@ async def merged_logs(store: Store, authors: Sequence[int], window: Window, keep
     merge = _Merge(store, window, keep)
     for start in range(0, len(authors), _AUTHORS_AT_ONCE):
         part = authors[start : start + _AUTHORS_AT_ONCE]
-        months = await store.range_many(AUTHOR_MONTHS, [(author,) for author in part], limit=_MOST_MONTHS)
+        months = await store.range_many(AUTHOR_MONTHS, [(author,) for author in part], limit=MOST_MONTHS)
         for author, rows in zip(part, months, strict=True):
             merge.add(author, [row.month for row in rows])
     return await merge.run()
@@ -121,8 +121,7 @@ class _Merge:
             for start in range(0, len(todo), _AUTHORS_AT_ONCE):
                 await self._read(todo[start : start + _AUTHORS_AT_ONCE])
         self._rows.sort(key=lambda row: self._sign * row.status_id, reverse=True)
-        page = self._rows[:limit]
-        return page[::-1] if self._window.forward else page
+        return self._window.newest_first(self._rows[:limit])
 
     def _cut(self, limit: int) -> int | None:
         """The key of the last entry of the page as far as it is known; None while there are too few."""
@@ -140,10 +139,8 @@ class _Merge:
             keys = [(log.author, log.months[-1]) for log in fresh]
             for log, rows in zip(fresh, await self._store.range_many(AUTHOR_LOG, keys, limit=_CHUNK), strict=True):
                 self._take(log, rows)
-        async with asyncio.TaskGroup() as group:
-            parts = [(log, group.create_task(self._range(log))) for log in others]
-        for log, part in parts:
-            self._take(log, part.result())
+        for log, rows in zip(others, await all_of(self._range(log) for log in others), strict=True):
+            self._take(log, rows)
 
     async def _range(self, log: _Log) -> list[LogRow]:
         above, below = self._window.above, self._window.below

@@ -5,11 +5,11 @@ Box: web. Source: Mastodon API, /api/oauth-scopes/, /client/token/
 
 from collections.abc import Sequence
 
-from townsquare.model.account import Account, User
 from townsquare.model.errors import Forbidden, Invalid, Unauthorized
 from townsquare.model.scopes import allows
 from townsquare.social.ports import Ports
 from townsquare.social.sessions import SessionRows, find_session, session_rows
+from townsquare.social.users import UNAPPROVED, UNCONFIRMED, closed_reason
 from townsquare.web.cookies import SESSION, cookie_of
 from townsquare.web.routes import Access, Request, Route, Session
 
@@ -18,9 +18,6 @@ MISSING_TOKEN = "Missing access token"
 REVOKED = "The access token was revoked"
 OUTSIDE_SCOPES = "This action is outside the authorized scopes"
 NEEDS_USER = "This method requires an authenticated user"
-UNCONFIRMED = "Your login is missing a confirmed e-mail address"
-UNAPPROVED = "Your login is currently pending approval"
-DISABLED = "Your login is currently disabled"
 
 
 def token_of(request: Request) -> str:
@@ -122,14 +119,3 @@ def _admitted(route: Route, session: Session | None) -> Session | None:
 def _is_granted(granted: Sequence[str], wanted: Sequence[str]) -> bool:
     # The usual cases first: the scope itself, or the whole of `read` or `write`.
     return any(scope in granted or scope.partition(":")[0] in granted or allows(granted, scope) for scope in wanted)
-
-
-def closed_reason(account: Account, user: User) -> str:
-    """Why a user may not act just now; empty if they may."""
-    if user.disabled or account.suspended or account.deleted:
-        return DISABLED
-    if not user.confirmed:
-        return UNCONFIRMED
-    if not user.approved:
-        return UNAPPROVED
-    return ""

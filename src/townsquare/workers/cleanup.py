@@ -8,12 +8,12 @@ from townsquare.model.tasks import DeleteStatuses
 from townsquare.social.follows import end_all
 from townsquare.social.ports import Ports
 from townsquare.social.statuses import remove
+from townsquare.store.accounts import MOST_MONTHS
 from townsquare.store.statuses import get_statuses
 from townsquare.store.tables import AUTHOR_LOG, AUTHOR_MONTHS
 from townsquare.workers.jobs import Job, Jobs
 
 _PAGE = 100
-_MOST_MONTHS = 1200
 
 
 async def delete_statuses(task: DeleteStatuses, ports: Ports) -> None:
@@ -21,7 +21,7 @@ async def delete_statuses(task: DeleteStatuses, ports: Ports) -> None:
     the last one end its follows."""
     await ports.feeds.drop([task.account_id])
     below = task.below or None
-    months = await ports.store.range(AUTHOR_MONTHS, (task.account_id,), limit=_MOST_MONTHS)
+    months = await ports.store.range(AUTHOR_MONTHS, (task.account_id,), limit=MOST_MONTHS)
     for month in (row.month for row in months if below is None or row.month <= month_of(below)):
         rows = await ports.store.range(AUTHOR_LOG, (task.account_id, month), below=below, limit=_PAGE)
         for status in await get_statuses(ports.store, [row.status_id for row in rows]) if rows else []:

@@ -5,7 +5,6 @@ task done twice finds nothing to do. Tasks of one partition come one after anoth
 batch is one write for each partition, however many tasks it has.
 """
 
-import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -40,6 +39,7 @@ from townsquare.store.tables import (
     VoteCountRow,
     VoteRow,
 )
+from townsquare.store.together import all_of
 from townsquare.workers.jobs import Job, Jobs
 
 _TASKS_AT_ONCE = 15  # in one event of the outbox
@@ -175,9 +175,8 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
     if writes:
         await ports.store.write(writes)
     authors = list(dict.fromkeys(author for author, _, _ in made))
-    async with asyncio.TaskGroup() as group:  # so that one commit to disk serves them all
-        for author in authors:
-            group.create_task(settle_stats(ports.store, author, ports.clock))
+    # At once, so that one commit to disk serves them all.
+    await all_of(settle_stats(ports.store, author, ports.clock) for author in authors)
     await drop_accounts(ports, authors)
 
 

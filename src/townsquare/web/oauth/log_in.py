@@ -15,8 +15,6 @@ from townsquare.web.oauth.browser import SIGN_IN_PATH, return_path, typed
 from townsquare.web.pages.layout import button, field, form, notice, page, redirect
 from townsquare.web.routes import Access, CacheClass, Limit, Request, Response, Route
 
-UNCONFIRMED = "Your login is missing a confirmed e-mail address"
-
 
 async def show(request: Request, ports: Ports) -> Response:
     """The log-in form."""
@@ -63,7 +61,7 @@ def _page(request: Request, *, words: str = "", error: str = "", login: str = ""
     body = join(
         notice(words) if words else None,
         notice(error, is_error=True) if error else None,
-        unconfirmed if error == UNCONFIRMED else None,
+        unconfirmed if error == users.UNCONFIRMED else None,
         form(
             request,
             field("E-mail address or username", "login", value=login[:254], fill="username"),

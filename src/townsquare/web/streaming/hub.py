@@ -20,8 +20,9 @@ from townsquare.model.events import (
 )
 from townsquare.social.ports import Ports
 from townsquare.social.sessions import ENDED_TOPIC, read_changed
+from townsquare.social.users import closed_reason
 from townsquare.social.viewer import Viewer, viewer_of
-from townsquare.web.auth import closed_reason, session_of_hash
+from townsquare.web.auth import session_of_hash
 from townsquare.web.streaming.channels import Subscription, shared_channels
 from townsquare.web.streaming.connection import POLICY, RESTART, Connection
 from townsquare.web.streaming.envelopes import Envelope, Label

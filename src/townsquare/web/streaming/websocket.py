@@ -11,7 +11,8 @@ import msgspec
 
 from townsquare.model.errors import BadRequest, Forbidden, NotFound, TownsquareError, Unauthorized, Unavailable
 from townsquare.social.ports import Ports
-from townsquare.web.auth import MISSING_TOKEN, NEEDS_USER, closed_reason, session_of
+from townsquare.social.users import closed_reason
+from townsquare.web.auth import MISSING_TOKEN, NEEDS_USER, session_of
 from townsquare.web.bodies import Receive
 from townsquare.web.cookies import SESSION, cookie_name, read_cookies
 from townsquare.web.errors import error_body, status_of
