@@ -1,6 +1,7 @@
 """The one module that knows every engine: settings to ports to a role.
 
-Box: boot. ENGINES lists, per box, the schemes of its URL. A process opens its ports once, and closes them in reverse.
+Box: boot. ENGINES lists, per box, the schemes of its URL. Engines with a driver that not everybody installs are
+imported where they are opened. A process opens its ports once, and closes them in reverse.
 """
 
 import fcntl
@@ -13,6 +14,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
+from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.feeds.ring_file import RingFile
@@ -43,6 +45,7 @@ class _Plan:
 
     settings: Settings
     clock: Clock
+    url: str
     path: Path
     streaming: Streaming | None = None
 
@@ -70,6 +73,36 @@ async def _memory_cache(plan: _Plan) -> MemoryCache:
     assert plan.streaming is not None
     shared = not plan.settings.streaming.startswith("memory:")
     return MemoryCache(plan.streaming, plan.clock, counters=Path(plan.settings.data) / "counters" if shared else None)
+
+
+async def _redis_cache(plan: _Plan) -> LayeredCache:
+    from townsquare.cache.redis import RedisOuter
+
+    assert plan.streaming is not None
+    inner = MemoryCache(plan.streaming, plan.clock, counters=None)
+    return LayeredCache(inner, RedisOuter(await _redis(plan)), plan.streaming, plan.clock)
+
+
+async def _redis_feeds(plan: _Plan) -> Any:
+    from townsquare.feeds.redis import RedisFeeds
+
+    return RedisFeeds(await _redis(plan))
+
+
+async def _redis_streaming(plan: _Plan) -> Any:
+    from townsquare.streaming.redis import RedisStreaming
+    from townsquare.wire.redis import Address
+
+    return RedisStreaming(Address.of(plan.url))
+
+
+async def _redis(plan: _Plan) -> Any:
+    """A connection of the box's own, tried at once. Raises: Unavailable."""
+    from townsquare.wire.redis import Address, Redis
+
+    redis = Redis(Address.of(plan.url))
+    await redis.link()
+    return redis
 
 
 async def _memory_feeds(plan: _Plan) -> MemoryFeeds:
@@ -115,9 +148,14 @@ async def _log_mail(plan: _Plan) -> LogMailer:
 ENGINES: dict[str, dict[str, Open]] = {
     "store": {"sqlite": _sqlite_store, "memory": _memory_store},
     "queue": {"sqlite": _sqlite_queue, "memory": _memory_queue},
-    "cache": {"memory": _memory_cache},
-    "feeds": {"file": _ring_file, "memory": _memory_feeds},
-    "streaming": {"local": _local_streaming, "memory": _memory_streaming},
+    "cache": {"memory": _memory_cache, "redis": _redis_cache, "rediss": _redis_cache},
+    "feeds": {"file": _ring_file, "memory": _memory_feeds, "redis": _redis_feeds, "rediss": _redis_feeds},
+    "streaming": {
+        "local": _local_streaming,
+        "memory": _memory_streaming,
+        "redis": _redis_streaming,
+        "rediss": _redis_streaming,
+    },
     "search": {"embedded": _embedded_search, "memory": _memory_search},
     "media": {"file": _disk_media, "memory": _memory_media},
     "mail": {"log": _log_mail, "memory": _memory_mail},
@@ -151,7 +189,13 @@ async def open_ports(settings: Settings, *, clock: Clock | None = None) -> Async
 
         async def engine(box: str, streaming: Streaming | None = None) -> Any:
             url: str = getattr(settings, box)
-            opened = await ENGINES[box][url.split(":", 1)[0]](_Plan(settings, clock, settings.path(url), streaming))
+            plan = _Plan(settings, clock, url, settings.path(url), streaming)
+            try:
+                opened = await ENGINES[box][url.split(":", 1)[0]](plan)
+            except ImportError as exc:
+                raise ValueError(
+                    f"{box} = {url.split(':', 1)[0]}: needs more: pip install 'townsquare[cluster]'"
+                ) from exc
             stack.push_async_callback(opened.close)
             return opened
 
