@@ -7,8 +7,8 @@ imported where they are opened. A process opens its ports once, and closes them 
 import fcntl
 import os
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
@@ -32,6 +32,7 @@ from townsquare.settings import Settings
 from townsquare.social.outbox import Outbox
 from townsquare.social.ports import Ports
 from townsquare.store.memory import MemoryStore
+from townsquare.store.port import Store
 from townsquare.store.sqlite import SqliteStore
 from townsquare.store.tables import TABLES
 from townsquare.streaming.local import LocalStreaming
@@ -53,12 +54,27 @@ class _Plan:
 Open = Callable[[_Plan], Awaitable[Any]]
 
 
+@contextmanager
+def _of_cluster() -> Iterator[None]:
+    """Around the import of an engine whose driver not everybody installs."""
+    try:
+        yield
+    except ImportError as exc:
+        raise ValueError(f"{exc.name} is not installed: pip install 'townsquare[cluster]'.") from exc
+
+
 async def _memory_store(plan: _Plan) -> MemoryStore:
     return MemoryStore(TABLES, clock=plan.clock)
 
 
 async def _sqlite_store(plan: _Plan) -> SqliteStore:
     return await SqliteStore.open(plan.path, TABLES, clock=plan.clock, relaxed=plan.settings.relaxed_sync)
+
+
+async def _cassandra_store(plan: _Plan) -> Store:
+    with _of_cluster():
+        from townsquare.store.cassandra import CassandraStore
+    return await CassandraStore.open(plan.url, TABLES, clock=plan.clock)
 
 
 async def _memory_queue(plan: _Plan) -> MemoryQueue:
@@ -146,7 +162,7 @@ async def _log_mail(plan: _Plan) -> LogMailer:
 
 
 ENGINES: dict[str, dict[str, Open]] = {
-    "store": {"sqlite": _sqlite_store, "memory": _memory_store},
+    "store": {"sqlite": _sqlite_store, "memory": _memory_store, "cassandra": _cassandra_store},
     "queue": {"sqlite": _sqlite_queue, "memory": _memory_queue},
     "cache": {"memory": _memory_cache, "redis": _redis_cache, "rediss": _redis_cache},
     "feeds": {"file": _ring_file, "memory": _memory_feeds, "redis": _redis_feeds, "rediss": _redis_feeds},

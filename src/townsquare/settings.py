@@ -31,7 +31,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     )
     rules: Annotated[list[str], _about("The server's rules, one sentence each.")] = []
 
-    store: Annotated[str, _about("Where rows are kept: sqlite:FILE or memory:.")] = "sqlite:townsquare.db"
+    store: Annotated[
+        str,
+        _about("Where rows are kept: sqlite:FILE, cassandra://HOST[,HOST...][:PORT]/KEYSPACE[?dc=NAME] or memory:."),
+    ] = "sqlite:townsquare.db"
     cache: Annotated[str, _about("Where made values are kept: memory: or redis://HOST:PORT/DB.")] = "memory:"
     feeds: Annotated[str, _about("Where home timelines are kept: file:FILE, redis://HOST:PORT/DB or memory:.")] = (
         "file:feeds.ring"

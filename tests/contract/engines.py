@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.contract.servers import servers
 
 from townsquare.cache.layered import LayeredCache
@@ -45,7 +46,16 @@ FEEDS = ["memory", "ring_file", "redis"]
 MAIL = ["memory", "log"]
 MEDIA = ["memory", "disk"]
 SEARCH = ["memory", "embedded"]
-STORES = ["memory", "sqlite", "strict", "chaos"]  # strict: memory, checked; chaos: SQLite, checked and in disorder
+CASSANDRA = [pytest.mark.slow, pytest.mark.xdist_group("cassandra")]  # one after the other: they share its tables
+# strict: memory, checked; chaos: SQLite, checked and in disorder
+STORES = [
+    "memory",
+    "sqlite",
+    "strict",
+    "chaos",
+    pytest.param("cassandra", marks=CASSANDRA),
+    pytest.param("strict-cassandra", marks=CASSANDRA),
+]
 STREAMING = ["memory", "local", "redis"]
 
 
@@ -65,14 +75,23 @@ async def open_store(engine: str, tables: Sequence[Table[Any]], clock: Clock) ->
         store: Store
         if engine in ("memory", "strict"):
             store = MemoryStore(tables, clock=clock)
+        elif engine in ("cassandra", "strict-cassandra"):
+            store = await _empty_cassandra(tables, clock)
         else:
             store = await SqliteStore.open(Path(folder) / "store.db", tables, clock=clock)
-        if engine in ("strict", "chaos"):
+        if engine in ("strict", "chaos", "strict-cassandra"):
             store = StrictStore(store, tables, clock=clock, chaos=engine == "chaos")
         try:
             yield store
         finally:
             await store.close()
+
+
+async def _empty_cassandra(tables: Sequence[Table[Any]], clock: Clock) -> Store:
+    server = servers().url("cassandra", needs="acsylla")
+    from tests.contract.cassandra_keyspaces import empty_store  # noqa: PLC0415  # its driver may not be here
+
+    return await empty_store(server, tables, clock)
 
 
 def open_streaming(engine: str, folder: Path) -> Streaming:
