@@ -8,7 +8,6 @@ from functools import partial
 import msgspec
 
 from townsquare.kit.languages import LANGUAGES
-from townsquare.model.errors import NotFound
 from townsquare.render import instance as render
 from townsquare.social.hydrate import account_jsons
 from townsquare.social.ports import Ports
@@ -82,11 +81,6 @@ async def privacy_policy(request: Request, ports: Ports) -> Response:
     return json_response({"updated_at": render.POLICY_UPDATED, "content": render.PRIVACY_POLICY})
 
 
-async def terms_of_service(request: Request, ports: Ports) -> Response:
-    """The terms of service: there are none besides the rules."""
-    raise NotFound("Not Found")
-
-
 async def languages(request: Request, ports: Ports) -> Response:
     """Languages that a status can be in."""
     return json_response([{"code": code, "name": name} for code, name in LANGUAGES.items()])
@@ -109,7 +103,6 @@ ROUTES = [
     _get("/api/v1/instance/domain_blocks", domain_blocks),
     _get("/api/v1/instance/extended_description", extended_description),
     _get("/api/v1/instance/privacy_policy", privacy_policy),
-    _get("/api/v1/instance/terms_of_service", terms_of_service),
     _get("/api/v1/instance/languages", languages),
     _get("/api/v1/instance/translation_languages", translation_languages),
 ]

@@ -58,11 +58,6 @@ def _names(tags: list[str]) -> tuple[str, ...]:
     return tuple(each.lower().removeprefix("#") for each in tags[:_MOST_TAGS])
 
 
-async def link(request: Request, ports: Ports) -> Response:
-    """Statuses that hold a link that many post: no link is followed here."""
-    raise NotFound
-
-
 async def of_list(request: Request, ports: Ports) -> Response:
     """Statuses of a list: nobody has one."""
     raise NotFound
@@ -80,6 +75,5 @@ ROUTES = [
     Route("GET", f"{_ROOT}/home", home, scope=_READ),
     Route("GET", f"{_ROOT}/public", public, access=Access.PUBLIC, scope=_READ, cache=CacheClass.TIMELINE),
     Route("GET", f"{_ROOT}/tag/{{hashtag}}", tag, access=Access.PUBLIC, scope=_READ, cache=CacheClass.TIMELINE),
-    Route("GET", f"{_ROOT}/link", link, access=Access.PUBLIC, scope=_READ),
     Route("GET", f"{_ROOT}/list/{{id}}", of_list, scope=("read:lists",)),
 ]
