@@ -88,14 +88,16 @@ class Server:
         token, secret = await self.token(account.account_id, scopes)
         return Person(account=account, user=person, token=token, secret=secret)
 
-    async def token(self, account_id: int, scopes: Sequence[str] = ALL_SCOPES) -> tuple[Token, str]:
+    async def token(
+        self, account_id: int, scopes: Sequence[str] = ALL_SCOPES, *, client_id: str = "app"
+    ) -> tuple[Token, str]:
         """A further token of an account; of an app's own for 0."""
         secret = new_secret()
         token = Token(
             token_hash=hash_secret(secret),
             token_id=self.ports.new_id(),
             account_id=account_id,
-            client_id="app",
+            client_id=client_id,
             scopes=tuple(scopes),
             created_ms=self.clock.ms,
         )

@@ -126,6 +126,23 @@ async def test_ghsa_h6hf_9846_xwrq_no_second_address_on_a_private_host_is_fetche
     assert len(far.asked) == 4
 
 
+async def test_cve_2023_36459_a_card_holds_no_html_of_the_page(far: FarServer, ports: Ports) -> None:
+    """CVE-2023-36459, Pleroma 0.9: content warning. What a page offers to embed is never asked for; its words are
+    text."""
+    bad = '&lt;iframe srcdoc="&lt;script&gt;alert(1)&lt;/script&gt;"&gt;'
+    far.pages["/a"] = answer(
+        f'<title>{bad}</title><meta property="og:description" content="{bad}"><meta name="author" content="{bad}">'
+        f'<link rel="alternate" type="application/json+oembed" href="{far.url("/o")}">'
+        f'<meta property="og:video" content="javascript:alert(1)"><meta property="og:url" content="javascript:1">'.encode()
+    )
+    far.pages["/o"] = answer(b'{"type":"rich","html":"<script>alert(1)</script>"}', "application/json")
+    shown = msgspec.json.decode(msgspec.json.encode(card_dict(await card_of(ports, far.url("/a")), base="http://x")))
+    assert shown["html"] == shown["embed_url"] == ""
+    assert shown["url"] == far.url("/a")
+    assert "javascript:" not in str(shown)
+    assert len(far.asked) == 1
+
+
 async def test_ghsa_gg8q_rcg7_p79g_everything_is_cut(far: FarServer, ports: Ports) -> None:
     names = ("og:title", "og:description", "og:site_name", "og:image", "og:image:alt", "author", "og:locale")
     head = "".join(f'<meta property="{name}" content="{"x" * 8000}">' for name in names)

@@ -265,3 +265,20 @@ async def test_few_requests_at_once_to_one_site(far: FarServer) -> None:
             await get(client, far.url("/", "c.far.example"))
         may_end.set()
     assert (await get(client, far.url("/"))).body == b"ok"
+
+
+async def test_cve_2018_25091_nothing_secret_goes_along_to_another_host(far: FarServer) -> None:
+    """CVE-2018-25091, CVE-2023-43804, atproto #2854: a request carries no credentials at all, neither its own nor what
+    an answer sets, and each has a connection of its own to the address that was checked."""
+    there = f"Location: {far.url('/b', 'other.example')}"
+    far.pages["/a"] = answer(b"", "text/html", there, "Set-Cookie: a=b", status="302 Found")
+    far.pages["/b"] = answer(b"there")
+    outbound = far.outbound()
+    await get(outbound, far.url("/a"))
+    await get(outbound, far.url("/b"))
+    for head in far.asked:
+        names = {line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:] if line}
+        assert names.isdisjoint({b"authorization", b"cookie", b"signature", b"referer", b"proxy-authorization"})
+        assert b"Connection: close" in head
+    assert len(far.asked) == 3
+    assert far.looked_up == ["far.example", "other.example", "far.example"]

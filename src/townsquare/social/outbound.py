@@ -28,6 +28,7 @@ _AT_ONCE = 16  # requests of this process
 _PER_SITE = 2
 _ADDRESSES_TRIED = 3
 _NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])")
+_CHARSET = re.compile(r"charset\s{0,8}=\s{0,8}\"?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -210,5 +211,5 @@ def _checked(url: str, answer: Answer, accept: Sequence[str], *, cut: bool) -> F
     content_type = content_type.strip().lower()
     if not any(each in (content_type, f"{content_type.partition('/')[0]}/*") for each in accept):
         raise FetchFailed("What is there is of another kind")
-    found = re.search(r"charset\s*=\s*\"?([A-Za-z0-9_:.-]{1,40})", rest, re.IGNORECASE)
+    found = _CHARSET.search(rest)
     return Fetched(url=url, content_type=content_type, charset=found[1] if found else "", body=answer.body)

@@ -30,13 +30,14 @@ from townsquare.store.sqlite_writer import BUSY_S, Cells, Transaction, Upsert, W
 OLDEST_SQLITE = (3, 51, 3)  # those before can corrupt a file in WAL mode
 SWEEP_ROWS = 500  # a table and transaction
 _KEYS_A_STATEMENT = 64
+_TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class _Side(Generic[R]):
     """One table as this engine needs it: its codec and its statements."""
 
     def __init__(self, table: Table[R]) -> None:
-        if not re.fullmatch("[a-z][a-z0-9_]*", table.name):
+        if not _TABLE_NAME.fullmatch(table.name):
             raise ValueError(f"{table.name!r} cannot be a table's name")
         self.codec = Codec(table)
         self.newest = Upsert(table.name, newest=True)
