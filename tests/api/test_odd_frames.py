@@ -10,7 +10,8 @@ from tests.api.sockets import open_socket
 from tests.api.test_streaming import settle
 
 VALUES: list[Any] = [
-    None, True, 0, -1, 10**40, 1.5, "", "x" * 5_000, "user", "hashtag", "list", "public", "é" * 300, "\ud7ff\u202e", [], {},
+    None, True, 0, -1, 10**40, 1.5, "", "x" * 5_000, "user", "hashtag", "list", "public", "é" * 300, "\ud7ff\u202e",
+    [], {},
     [[]],
     {"a": {}}, "user:notification", "hashtag:local", "subscribe", "unsubscribe",
 ]  # fmt: skip

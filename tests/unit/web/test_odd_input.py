@@ -50,7 +50,7 @@ JSON = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=80) | st.lists(st.tuples(NAMES, NAMES)).map(lambda p: "&".join(map("=".join, p)).encode()))
-def test_cve_2025_30355_any_query_is_read_or_refused(query: bytes) -> None:
+def test_cve_2025_61672_any_query_is_read_or_refused(query: bytes) -> None:
     params: dict[str, Any] = {}
     with contextlib.suppress(BadRequest, Invalid):
         nest(decode_pairs(query), params)
@@ -61,7 +61,7 @@ def test_cve_2025_30355_any_query_is_read_or_refused(query: bytes) -> None:
 @given(
     KINDS, st.binary(max_size=100).map(lambda b: b'--x\r\nContent-Disposition: form-data; name="a"' + b) | st.binary()
 )
-def test_cve_2025_30355_any_body_is_read_or_refused(kind: str, body: bytes) -> None:
+def test_cve_2025_61672_any_body_is_read_or_refused(kind: str, body: bytes) -> None:
     with contextlib.suppress(BadRequest, Invalid):
         parse_body(kind, body, {})
 
