@@ -13,13 +13,13 @@ from townsquare.model.errors import Forbidden
 from townsquare.model.paging import Window
 from townsquare.model.status import Status, StatusCounts
 from townsquare.model.tasks import AnyTask, ApplyReaction
-from townsquare.render.status import StatusView, totals
-from townsquare.social.hydrate import drop_flags, drop_totals, statuses, visible
+from townsquare.render.status import Person, StatusView, totals
+from townsquare.social.hydrate import drop_flags, drop_totals, people, statuses, visible
 from townsquare.social.ports import Ports
 from townsquare.social.seeing import may_see
-from townsquare.social.viewer import viewer_of
+from townsquare.social.viewer import Viewer, viewer_of
 from townsquare.store.port import Put, Write
-from townsquare.store.reactions import marks_page, mine, mine_many, reaction, year_of
+from townsquare.store.reactions import marks_page, mine, mine_many, reaction, reactions_page, year_of
 from townsquare.store.tables import MARKS, MINE, MarkRow, MineRow
 
 _STEPS = 5  # reads of a page of which much was undone or is not to be seen
@@ -114,6 +114,22 @@ def _adjusted(view: StatusView, kind: str, change: int) -> StatusView:
     return msgspec.structs.replace(
         view, totals=totals(new, votes=view.totals.votes, voters=view.totals.voters), reblog=inner
     )
+
+
+async def reacted(
+    ports: Ports, *, status_id: int, kind: str, viewer: Viewer, window: Window
+) -> tuple[list[Person], list[int]]:
+    """Who marked or boosted a status, without those who are at odds with the viewer; and the account ids of all that
+    the page is about, the highest first, by which the next one is asked for.
+
+    Raises: NotFound where the viewer may not see the status.
+    """
+    view = await visible(ports, status_id, viewer)
+    rows = await reactions_page(ports.store, (view.reblog or view).status.status_id, kind, window)
+    hidden = viewer.blocking | viewer.blocked_by
+    found = await people(ports, [row.account_id for row in rows if row.account_id not in hidden])
+    shown = [each for each in found if each is not None and not each.account.suspended and not each.account.deleted]
+    return shown, [row.account_id for row in rows]
 
 
 class MarksPage(msgspec.Struct, frozen=True):

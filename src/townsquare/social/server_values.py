@@ -4,7 +4,7 @@ Box: social.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -48,12 +48,18 @@ async def write_value(ports: Ports, name: str, value: bytes) -> None:
     await ports.cache.drop(VALUE, [name])
 
 
+async def value_made_once(ports: Ports, name: str, make: Callable[[], bytes]) -> bytes:
+    """A value that whichever process first asks for it makes, then all have. Cost: one read where it is known."""
+    value = await read_value(ports, name)
+    if value is not None:
+        return value
+    made = SettingRow(name=name, value=make())
+    return (await ports.store.slow_put_if_absent(SETTINGS, made) or made).value
+
+
 async def vapid_public_key(ports: Ports) -> str:
     """The server's key for Web Push as clients take it: base64url with padding. Made at the first call, then kept."""
-    value = await read_value(ports, _VAPID)
-    if value is None:
-        made = SettingRow(name=_VAPID, value=msgspec.msgpack.encode(_new_key()))
-        value = (await ports.store.slow_put_if_absent(SETTINGS, made) or made).value
+    value = await value_made_once(ports, _VAPID, lambda: msgspec.msgpack.encode(_new_key()))
     return base64.urlsafe_b64encode(msgspec.msgpack.decode(value, type=VapidKey).public).decode()
 
 

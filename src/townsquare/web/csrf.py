@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from townsquare.model.errors import Forbidden
 from townsquare.social.ports import Ports
-from townsquare.social.server_values import read_value
-from townsquare.store.tables import SETTINGS, SettingRow
+from townsquare.social.server_values import value_made_once
 from townsquare.web.cookies import PRE_SESSION, SESSION, cookie_of, set_cookie
 from townsquare.web.routes import Request
 
@@ -21,12 +20,8 @@ _REFUSED = "This form is too old or comes from elsewhere. Go back, reload the pa
 
 
 async def server_key(ports: Ports) -> bytes:
-    """The server's secret key, made by whichever process first asks. Cost: one read."""
-    value = await read_value(ports, _KEY_NAME)
-    if value is not None:
-        return value
-    fresh = SettingRow(name=_KEY_NAME, value=secrets.token_bytes(32))
-    return (await ports.store.slow_put_if_absent(SETTINGS, fresh) or fresh).value
+    """The server's secret key. Cost: none where this process knows it."""
+    return await value_made_once(ports, _KEY_NAME, lambda: secrets.token_bytes(32))
 
 
 def csrf_token(request: Request) -> str:

@@ -17,7 +17,7 @@ from townsquare.model.errors import BadRequest, Invalid
 T = TypeVar("T")
 
 FALSE_WORDS = frozenset(("0", "f", "F", "false", "FALSE", "off", "OFF"))
-_MAX_INTEGER = (1 << 63) - 1
+MAX_ID = (1 << 63) - 1
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`")
 _ABSENT: Any = object()  # what a value becomes that counts as not given
@@ -34,6 +34,11 @@ def read_params(params: dict[str, Any], shape: type[T]) -> T:
         return msgspec.convert(_prepared(params, shape), shape, strict=False)
     except msgspec.ValidationError as exc:
         raise _refusal(str(exc)) from exc
+
+
+def read_id(text: str) -> int | None:
+    """The id that a text is; None where it cannot be one."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) <= MAX_ID else None
 
 
 def missing(name: str) -> BadRequest:
@@ -124,7 +129,7 @@ def _plain(value: Any) -> Any:
     """A number, an enumeration and the like."""
     if value == "":
         return _ABSENT
-    if isinstance(value, int) and abs(value) > _MAX_INTEGER:
+    if isinstance(value, int) and abs(value) > MAX_ID:
         return "out of range"
     if isinstance(value, str):
         value = value.strip()

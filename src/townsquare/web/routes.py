@@ -13,7 +13,7 @@ import msgspec
 from townsquare.model.account import Account, Token, User
 from townsquare.model.errors import NotFound, Unauthorized
 from townsquare.social.ports import Ports
-from townsquare.web.params import read_params
+from townsquare.web.params import read_id, read_params
 
 T = TypeVar("T")
 
@@ -108,10 +108,10 @@ class Request:
 
         Raises: NotFound where it is not one.
         """
-        text = self.path_params[name]
-        if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) < 1 << 63):
+        number = read_id(self.path_params[name])
+        if number is None:
             raise NotFound
-        return int(text)
+        return number
 
     def read(self, shape: type[T]) -> T:
         """The parameters as a Struct: unknown ones are passed over, forms' booleans and numbers are understood.
@@ -156,5 +156,4 @@ class Route:
     limit: Limit = Limit.API
     cache: CacheClass = CacheClass.PRIVATE
     body_limit_bytes: int = 1 << 20
-    idempotent: bool = False  # honours Idempotency-Key
     html: bool = False  # a page for people: errors are pages too, sessions by cookie, CSRF checked

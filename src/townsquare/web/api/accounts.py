@@ -17,7 +17,7 @@ from townsquare.social.profile_pictures import change_profile_and_pictures
 from townsquare.social.viewer import viewer_of
 from townsquare.web.api.joined import account_list, joined, status_list
 from townsquare.web.paging import offset_link_header, page_limit, page_offset, window
-from townsquare.web.params import missing
+from townsquare.web.params import missing, read_id
 from townsquare.web.routes import Access, Request, Response, Route, json_response
 
 MAX_IDS = 100  # in one request
@@ -31,17 +31,9 @@ class Ids(msgspec.Struct, frozen=True, kw_only=True):
     with_suspended: bool = False
 
 
-def id_of(text: str) -> int | None:
-    """The id that a text is; None where it is none."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19):
-        return None
-    number = int(text)
-    return number if number < 1 << 63 else None
-
-
 def read_ids(request: Request) -> list[int]:
     """The ids asked for, each once; what is no id is left out."""
-    found = (id_of(text) for text in request.read(Ids).id)
+    found = (read_id(text) for text in request.read(Ids).id)
     return list(dict.fromkeys(each for each in found if each is not None))[:MAX_IDS]
 
 

@@ -7,10 +7,9 @@ import msgspec
 
 from townsquare.render.status import status_json, status_list_json
 from townsquare.social import favourites, marks, reblogs
-from townsquare.social.hydrate import people, visible
 from townsquare.social.ports import Ports
 from townsquare.social.viewer import viewer_of
-from townsquare.store.reactions import reactions_page
+from townsquare.web.api.joined import joined
 from townsquare.web.api.statuses import signed_in
 from townsquare.web.paging import link_header, window
 from townsquare.web.routes import Access, Limit, Request, Response, Route
@@ -59,19 +58,10 @@ async def reblogged_by(request: Request, ports: Ports) -> Response:
 
 
 async def _reacted(request: Request, ports: Ports, kind: str) -> Response:
-    viewer = await viewer_of(ports, request.account_id)
-    view = await visible(ports, request.id(), viewer)
-    page = window(request, 40, 80)
-    rows = await reactions_page(ports.store, (view.reblog or view).status.status_id, kind, page)
-    hidden = viewer.blocking | viewer.blocked_by
-    found = await people(ports, [row.account_id for row in rows if row.account_id not in hidden])
-    shown = [p.json for p in found if p is not None and not p.account.suspended and not p.account.deleted]
-    links = (
-        link_header(request, rows[0].account_id, rows[-1].account_id, len(rows), page.limit, prev="since_id")
-        if rows
-        else ()
-    )
-    return Response(b"[" + b",".join(shown) + b"]", headers=links)
+    viewer, page = await viewer_of(ports, request.account_id), window(request, 40, 80)
+    shown, ids = await marks.reacted(ports, status_id=request.id(), kind=kind, viewer=viewer, window=page)
+    links = link_header(request, ids[0], ids[-1], len(ids), page.limit, prev="since_id") if ids else ()
+    return joined([person.json for person in shown], links)
 
 
 async def list_favourites(request: Request, ports: Ports) -> Response:

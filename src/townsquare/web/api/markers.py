@@ -13,6 +13,7 @@ from townsquare.model.errors import Invalid
 from townsquare.social import markers
 from townsquare.social.ports import Ports
 from townsquare.store.tables import MarkerRow
+from townsquare.web.params import read_id
 from townsquare.web.routes import Request, Response, Route, json_response
 
 
@@ -45,9 +46,10 @@ async def move(request: Request, ports: Ports) -> Response:
 
 
 def _id(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) < 1 << 63):
+    number = read_id(text)
+    if number is None:
         raise Invalid("Validation failed: Last read is invalid", {"last_read_id": [("ERR_INVALID", "is invalid")]})
-    return int(text)
+    return number
 
 
 def _dict(rows: Sequence[MarkerRow]) -> dict[str, Any]:

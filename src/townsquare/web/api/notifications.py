@@ -12,9 +12,9 @@ from townsquare.render.status import status_json
 from townsquare.social import notifications
 from townsquare.social.notifications import Notice, NoticeFilter
 from townsquare.social.ports import Ports
-from townsquare.web.api.accounts import id_of
 from townsquare.web.api.joined import joined, scanned_links
 from townsquare.web.paging import page_limit, window
+from townsquare.web.params import read_id
 from townsquare.web.routes import Limit, Request, Response, Route, json_response
 
 MAX_DISMISSED = 200
@@ -31,7 +31,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def wanted(request: Request) -> NoticeFilter:
     """The filter in a request's parameters."""
     asked = request.read(Asked)
-    only = id_of(asked.account_id) if asked.account_id else 0
+    only = read_id(asked.account_id) if asked.account_id else 0
     return NoticeFilter(
         types=asked.types,
         exclude_types=asked.exclude_types,
@@ -84,7 +84,7 @@ class Several(msgspec.Struct, frozen=True, kw_only=True):
 
 async def dismiss_several(request: Request, ports: Ports) -> Response:
     """Take several notices away; those that are not there are passed over."""
-    ids = [number for text in request.read(Several).ids[:MAX_DISMISSED] if (number := id_of(text)) is not None]
+    ids = [number for text in request.read(Several).ids[:MAX_DISMISSED] if (number := read_id(text)) is not None]
     await notifications.dismiss(ports, actor=request.account, ids=list(dict.fromkeys(ids)))
     return Response(b"{}")
 

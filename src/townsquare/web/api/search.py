@@ -13,9 +13,8 @@ from townsquare.social.accounts import shown_jsons
 from townsquare.social.ports import Ports
 from townsquare.social.search import Query
 from townsquare.social.viewer import viewer_of
-from townsquare.web.api.accounts import id_of
 from townsquare.web.paging import page_offset, window
-from townsquare.web.params import missing
+from townsquare.web.params import missing, read_id
 from townsquare.web.routes import Access, Request, Response, Route
 
 _KINDS = ("", "accounts", "statuses", "hashtags")
@@ -39,7 +38,7 @@ async def search(request: Request, ports: Ports) -> Response:
         raise missing("q")
     if asked.type not in _KINDS:
         raise BadRequest("Invalid parameter: type is not one of accounts, statuses, hashtags")
-    author = id_of(asked.account_id)
+    author = read_id(asked.account_id)
     query = Query(
         words=asked.q,
         kind=asked.type,

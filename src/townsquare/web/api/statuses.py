@@ -18,7 +18,7 @@ from townsquare.social.hydrate import statuses as hydrate
 from townsquare.social.ports import Ports
 from townsquare.social.seeing import may_see
 from townsquare.social.viewer import viewer_of
-from townsquare.web.paging import MAX_ID
+from townsquare.web.params import read_id
 from townsquare.web.routes import Access, Limit, Request, Response, Route, Session
 
 _MOST_IDS = 40
@@ -93,11 +93,6 @@ def signed_in(request: Request) -> tuple[Session, User]:
     if request.session is None or request.session.user is None:
         raise Unauthorized
     return request.session, request.session.user
-
-
-def read_id(text: str) -> int | None:
-    """An id sent as a parameter; None where it cannot be one."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) <= MAX_ID else None
 
 
 def _media_ids(texts: list[str]) -> tuple[int, ...]:
@@ -274,7 +269,7 @@ async def _shown(request: Request, ports: Ports, status_id: int) -> Response:
 
 _ONE = "/api/v1/statuses/{id}"
 ROUTES = [
-    Route("POST", "/api/v1/statuses", create, scope=_WRITE, idempotent=True),
+    Route("POST", "/api/v1/statuses", create, scope=_WRITE),
     Route("GET", "/api/v1/statuses", get_many, access=Access.PUBLIC, scope=_READ),
     Route("GET", _ONE, get, access=Access.PUBLIC, scope=_READ),
     Route("PUT", _ONE, edit, scope=_WRITE),
