@@ -45,6 +45,8 @@ class CacheClass(StrEnum):
 
     PRIVATE = "private"  # private, no-store
     INSTANCE = "instance"  # public, five minutes
+    HALF_HOUR = "half_hour"  # public, that long
+    DAYS = "days"  # public, three of them
     TIMELINE = "timeline"  # public for 15 s where nobody is signed in, else private
     PAGE = "page"  # HTML: private, no-cache
     IMMUTABLE = "immutable"  # public, a year

@@ -8,14 +8,14 @@ import msgspec
 from townsquare.social.accounts import shown_jsons
 from townsquare.social.ports import Ports
 from townsquare.social.server_stats import read_directory
+from townsquare.web.api.joined import joined
+from townsquare.web.paging import offset_link_header, page_limit, page_offset
 from townsquare.web.routes import Access, CacheClass, Request, Response, Route
 
 _DEFAULT, _MOST = 40, 80
 
 
 class _Show(msgspec.Struct, frozen=True):
-    offset: int = 0
-    limit: int = _DEFAULT
     order: str = "active"
     local: bool = False
 
@@ -25,9 +25,9 @@ async def show(request: Request, ports: Ports) -> Response:
     asked = request.read(_Show)
     directory = await read_directory(ports)
     ids = directory.new if asked.order == "new" else directory.active
-    offset, limit = max(0, asked.offset), min(max(1, asked.limit), _MOST)
-    accounts = await shown_jsons(ports, ids[offset : offset + limit])
-    return Response(b"[" + b",".join(accounts) + b"]")
+    offset, limit = page_offset(request), page_limit(request, _DEFAULT, _MOST)
+    page = ids[offset : offset + limit]
+    return joined(await shown_jsons(ports, page), offset_link_header(request, offset, len(page), limit))
 
 
 ROUTES = [Route("GET", "/api/v1/directory", show, access=Access.PUBLIC, cache=CacheClass.TIMELINE)]

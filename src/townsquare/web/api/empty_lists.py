@@ -33,7 +33,7 @@ async def suggestions_v1(request: Request, ports: Ports) -> Response:
 
 async def push_subscription(request: Request, ports: Ports) -> Response:
     """The token's subscription to Web Push: there is none."""
-    raise NotFound("Record not found")
+    raise NotFound("Not Found")
 
 
 _user = partial(Route, "GET")

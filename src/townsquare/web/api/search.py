@@ -5,7 +5,7 @@ Box: web. Source: Mastodon API, /methods/search/
 
 import msgspec
 
-from townsquare.model.errors import BadRequest
+from townsquare.model.errors import BadRequest, Unauthorized
 from townsquare.render.status import status_list_json
 from townsquare.render.tag import tag as tag_json
 from townsquare.social import search as searches
@@ -36,6 +36,8 @@ async def search(request: Request, ports: Ports) -> Response:
     asked = request.read(Asked)
     if not asked.q.strip():
         raise missing("q")
+    if request.session is None:
+        _refuse_what_needs_a_token(request, asked)
     if asked.type not in _KINDS:
         raise BadRequest("Invalid parameter: type is not one of accounts, statuses, hashtags")
     author = read_id(asked.account_id)
@@ -62,6 +64,13 @@ async def search(request: Request, ports: Ports) -> Response:
         b"}",
     )
     return Response(b"".join(parts))
+
+
+def _refuse_what_needs_a_token(request: Request, asked: Asked) -> None:
+    if page_offset(request):
+        raise Unauthorized("Search queries pagination is not supported without authentication")
+    if asked.resolve:
+        raise Unauthorized("Search queries that resolve remote resources are not supported without authentication")
 
 
 ROUTES = [Route("GET", "/api/v2/search", search, access=Access.PUBLIC, scope=("read:search",))]

@@ -132,14 +132,14 @@ async def change_password(request: Request, ports: Ports) -> Response:
 
 
 ROUTES = [
-    Route("GET", path, handler, access=Access.PUBLIC, cache=CacheClass.INSTANCE)
-    for path, handler in (
-        ("/.well-known/host-meta", host_meta),
-        ("/.well-known/host-meta.json", host_meta_json),
-        ("/.well-known/webfinger", webfinger),
-        ("/.well-known/nodeinfo", nodeinfo_links),
-        ("/nodeinfo/2.0", nodeinfo),
-        ("/.well-known/oauth-authorization-server", oauth_server),
-        ("/.well-known/change-password", change_password),
+    Route("GET", path, handler, access=Access.PUBLIC, cache=cache)
+    for path, handler, cache in (
+        ("/.well-known/host-meta", host_meta, CacheClass.DAYS),
+        ("/.well-known/host-meta.json", host_meta_json, CacheClass.DAYS),
+        ("/.well-known/webfinger", webfinger, CacheClass.INSTANCE),
+        ("/.well-known/nodeinfo", nodeinfo_links, CacheClass.DAYS),
+        ("/nodeinfo/2.0", nodeinfo, CacheClass.HALF_HOUR),
+        ("/.well-known/oauth-authorization-server", oauth_server, CacheClass.INSTANCE),
+        ("/.well-known/change-password", change_password, CacheClass.INSTANCE),
     )
 ]

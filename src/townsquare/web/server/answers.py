@@ -19,11 +19,14 @@ _PRIVATE_CACHING = "private, no-store"
 _CACHING = {
     CacheClass.PRIVATE: _PRIVATE_CACHING,
     CacheClass.INSTANCE: _INSTANCE_CACHING,
+    CacheClass.HALF_HOUR: "max-age=1800, public",
+    CacheClass.DAYS: "max-age=259200, public",
     CacheClass.TIMELINE: _TIMELINE_CACHING,
     CacheClass.PAGE: "private, no-cache",
     CacheClass.IMMUTABLE: "public, max-age=31536000, immutable",
 }
-_TAGGED = frozenset((CacheClass.INSTANCE, CacheClass.TIMELINE, CacheClass.PAGE, CacheClass.IMMUTABLE))
+_ABOUT_SERVER = frozenset((CacheClass.INSTANCE, CacheClass.HALF_HOUR, CacheClass.DAYS))
+_TAGGED = _ABOUT_SERVER | {CacheClass.TIMELINE, CacheClass.PAGE, CacheClass.IMMUTABLE}
 _EXPOSED = (
     b"Link, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, Mastodon-Async-Refresh, "
     b"Deprecation"
@@ -56,7 +59,7 @@ def _fixed(route: Route, settings: Settings, *, signed_in: bool) -> RawHeaders:
     caching = _CACHING[route.cache]
     if route.cache is CacheClass.TIMELINE and signed_in:
         caching = _PRIVATE_CACHING
-    vary = "Accept, Origin" if route.cache is CacheClass.INSTANCE else "Authorization, Origin"
+    vary = "Accept, Origin" if route.cache in _ABOUT_SERVER else "Authorization, Origin"
     if route.html:
         vary = "Cookie"
     headers = [

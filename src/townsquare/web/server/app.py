@@ -191,6 +191,8 @@ def _other_method(asked: Asked, place: Place) -> Response:
     """The answer to OPTIONS and to methods that the path does not have."""
     allow = ("allow", place.allow)
     if asked.scope["method"] != "OPTIONS":
+        if asked.scope["path"].startswith("/api/"):  # a method that is not there yet, as far as clients can tell
+            return Response(error_body(UNKNOWN_ROUTE), 404, headers=(allow,))
         return Response(error_body(WRONG_METHOD), 405, headers=(allow,))
     headers = [allow]
     names = asked.headers.get("access-control-request-headers")
