@@ -41,12 +41,18 @@ class Scene:
         headers = {**who.headers, "Cookie": f"session={who.secret}"} if who else {}
         for route in READS:
             for path in self._paths(route.path):
-                for query in BY_QUERY.get(route.path, [b""]):
+                for query in self._queries(route.path):
                     answer = await call(self.server, "GET", path, headers=headers, query=_with_ids(query, self.ids))
                     assert answer.status < 500, f"{path}: {answer.body!r}"
                     if WORD.encode() in answer.body.lower() and not _echoes(path):
                         found.add(route.path)
         return found
+
+    def _queries(self, path: str) -> list[bytes]:
+        """What else may be said to a route: the composer is told what to answer or to change."""
+        if path == "/compose":
+            return [b"%s=%d" % (name, at) for name in (b"reply_to", b"edit") for at in self.by_kind["statuses"]]
+        return BY_QUERY.get(path, [b""])
 
     def _paths(self, path: str) -> list[str]:
         """A route's path with every id and name that leads near the word."""
