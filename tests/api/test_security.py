@@ -6,7 +6,7 @@ from typing import Any
 
 import html5lib
 import pytest
-from tests.api.belongings import ask, belongings_of, sent
+from tests.api.belongings import ABSENT, ask, belongings_of, sent
 from tests.api.conftest import Server
 from tests.api.raw import call
 from tests.api.sockets import open_socket
@@ -206,3 +206,31 @@ def _check_html(value: Any, name: str = "") -> int:
             assert element.tag in ALLOWED, value
             assert set(element.attrib) <= ALLOWED[element.tag], value
     return 1
+
+
+# What exists ----------------------------------------------------------------------------------------------------------
+
+
+async def test_cve_2025_67500_neither_reply_nor_boost_tells_what_exists(server: Server) -> None:
+    """CVE-2025-67500: an answer to what is hidden is refused as one to nothing; a boost opens nothing."""
+    ann, bob, eve = [await server.sign_in(name) for name in ("ann", "bob", "eve")]
+    things = await belongings_of(server, ann, bob)
+    refusals = set()
+    for at in (things.private, things.direct, ABSENT):
+        form = {"status": "x", "in_reply_to_id": str(at)}
+        answer = await ask(server, "POST", "/api/v1/statuses", headers=eve.headers, json=form)
+        refusals.add((answer.status_code, answer.content))
+    assert [code for code, _ in refusals] == [404]
+    path = f"/api/v1/statuses/{things.private}/reblog"
+    boost = await sent(server, ann, "POST", path, visibility="public")
+    await sent(server, ann, "POST", f"/api/v1/follow_requests/{bob.account.account_id}/authorize")
+    for who, at in ((bob, things.private), (bob, things.direct), (ann, things.direct)):
+        answer = await ask(server, "POST", f"/api/v1/statuses/{at}/reblog", headers=who.headers)
+        assert answer.status_code == 403  # they see it, so it is told that it exists
+    for who in (eve, None):
+        headers = who.headers if who else {}
+        assert (await ask(server, "GET", f"/api/v1/statuses/{boost['id']}", headers=headers)).status_code == 404
+    named = {"status": "@eve look", "in_reply_to_id": str(things.direct), "visibility": "public"}
+    reply = await sent(server, bob, "POST", "/api/v1/statuses", **named)
+    around = await sent(server, eve, "GET", f"/api/v1/statuses/{reply['id']}/context")
+    assert around == {"ancestors": [], "descendants": []}
