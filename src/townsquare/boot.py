@@ -1,18 +1,20 @@
 """The one module that knows every engine: settings to ports to a role.
 
-Box: boot. ENGINES lists, per box, the schemes of its URL. A process opens its ports once, and closes them in reverse.
+Box: boot. ENGINES lists, per box, the schemes of its URL. Engines with a driver that not everybody installs are
+imported where they are opened. A process opens its ports once, and closes them in reverse.
 """
 
 import fcntl
 import os
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
+from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.feeds.ring_file import RingFile
@@ -30,6 +32,7 @@ from townsquare.settings import Settings
 from townsquare.social.outbox import Outbox
 from townsquare.social.ports import Ports
 from townsquare.store.memory import MemoryStore
+from townsquare.store.port import Store
 from townsquare.store.sqlite import SqliteStore
 from townsquare.store.tables import TABLES
 from townsquare.streaming.local import LocalStreaming
@@ -43,11 +46,21 @@ class _Plan:
 
     settings: Settings
     clock: Clock
+    url: str
     path: Path
     streaming: Streaming | None = None
 
 
 Open = Callable[[_Plan], Awaitable[Any]]
+
+
+@contextmanager
+def _of_cluster() -> Iterator[None]:
+    """Around the import of an engine whose driver not everybody installs."""
+    try:
+        yield
+    except ImportError as exc:
+        raise ValueError(f"{exc.name} is not installed: pip install 'townsquare[cluster]'.") from exc
 
 
 async def _memory_store(plan: _Plan) -> MemoryStore:
@@ -56,6 +69,12 @@ async def _memory_store(plan: _Plan) -> MemoryStore:
 
 async def _sqlite_store(plan: _Plan) -> SqliteStore:
     return await SqliteStore.open(plan.path, TABLES, clock=plan.clock, relaxed=plan.settings.relaxed_sync)
+
+
+async def _cassandra_store(plan: _Plan) -> Store:
+    with _of_cluster():
+        from townsquare.store.cassandra import CassandraStore
+    return await CassandraStore.open(plan.url, TABLES, clock=plan.clock)
 
 
 async def _memory_queue(plan: _Plan) -> MemoryQueue:
@@ -70,6 +89,36 @@ async def _memory_cache(plan: _Plan) -> MemoryCache:
     assert plan.streaming is not None
     shared = not plan.settings.streaming.startswith("memory:")
     return MemoryCache(plan.streaming, plan.clock, counters=Path(plan.settings.data) / "counters" if shared else None)
+
+
+async def _redis_cache(plan: _Plan) -> LayeredCache:
+    from townsquare.cache.redis import RedisOuter
+
+    assert plan.streaming is not None
+    inner = MemoryCache(plan.streaming, plan.clock, counters=None)
+    return LayeredCache(inner, RedisOuter(await _redis(plan)), plan.streaming, plan.clock)
+
+
+async def _redis_feeds(plan: _Plan) -> Any:
+    from townsquare.feeds.redis import RedisFeeds
+
+    return RedisFeeds(await _redis(plan))
+
+
+async def _redis_streaming(plan: _Plan) -> Any:
+    from townsquare.streaming.redis import RedisStreaming
+    from townsquare.wire.redis import Address
+
+    return RedisStreaming(Address.of(plan.url))
+
+
+async def _redis(plan: _Plan) -> Any:
+    """A connection of the box's own, tried at once. Raises: Unavailable."""
+    from townsquare.wire.redis import Address, Redis
+
+    redis = Redis(Address.of(plan.url))
+    await redis.link()
+    return redis
 
 
 async def _memory_feeds(plan: _Plan) -> MemoryFeeds:
@@ -113,11 +162,16 @@ async def _log_mail(plan: _Plan) -> LogMailer:
 
 
 ENGINES: dict[str, dict[str, Open]] = {
-    "store": {"sqlite": _sqlite_store, "memory": _memory_store},
+    "store": {"sqlite": _sqlite_store, "memory": _memory_store, "cassandra": _cassandra_store},
     "queue": {"sqlite": _sqlite_queue, "memory": _memory_queue},
-    "cache": {"memory": _memory_cache},
-    "feeds": {"file": _ring_file, "memory": _memory_feeds},
-    "streaming": {"local": _local_streaming, "memory": _memory_streaming},
+    "cache": {"memory": _memory_cache, "redis": _redis_cache, "rediss": _redis_cache},
+    "feeds": {"file": _ring_file, "memory": _memory_feeds, "redis": _redis_feeds, "rediss": _redis_feeds},
+    "streaming": {
+        "local": _local_streaming,
+        "memory": _memory_streaming,
+        "redis": _redis_streaming,
+        "rediss": _redis_streaming,
+    },
     "search": {"embedded": _embedded_search, "memory": _memory_search},
     "media": {"file": _disk_media, "memory": _memory_media},
     "mail": {"log": _log_mail, "memory": _memory_mail},
@@ -151,7 +205,13 @@ async def open_ports(settings: Settings, *, clock: Clock | None = None) -> Async
 
         async def engine(box: str, streaming: Streaming | None = None) -> Any:
             url: str = getattr(settings, box)
-            opened = await ENGINES[box][url.split(":", 1)[0]](_Plan(settings, clock, settings.path(url), streaming))
+            plan = _Plan(settings, clock, url, settings.path(url), streaming)
+            try:
+                opened = await ENGINES[box][url.split(":", 1)[0]](plan)
+            except ImportError as exc:
+                raise ValueError(
+                    f"{box} = {url.split(':', 1)[0]}: needs more: pip install 'townsquare[cluster]'"
+                ) from exc
             stack.push_async_callback(opened.close)
             return opened
 

@@ -31,11 +31,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     )
     rules: Annotated[list[str], _about("The server's rules, one sentence each.")] = []
 
-    store: Annotated[str, _about("Where rows are kept: sqlite:FILE or memory:.")] = "sqlite:townsquare.db"
-    cache: Annotated[str, _about("Where made values are kept: memory:.")] = "memory:"
-    feeds: Annotated[str, _about("Where home timelines are kept: file:FILE or memory:.")] = "file:feeds.ring"
+    store: Annotated[
+        str,
+        _about("Where rows are kept: sqlite:FILE, cassandra://HOST[,HOST...][:PORT]/KEYSPACE[?dc=NAME] or memory:."),
+    ] = "sqlite:townsquare.db"
+    cache: Annotated[str, _about("Where made values are kept: memory: or redis://HOST:PORT/DB.")] = "memory:"
+    feeds: Annotated[str, _about("Where home timelines are kept: file:FILE, redis://HOST:PORT/DB or memory:.")] = (
+        "file:feeds.ring"
+    )
     queue: Annotated[str, _about("Where work waits: sqlite:FILE or memory:.")] = "sqlite:queue.db"
-    streaming: Annotated[str, _about("How processes tell each other news: local:FOLDER or memory:.")] = "local:bus"
+    streaming: Annotated[
+        str, _about("How processes tell each other news: local:FOLDER, redis://HOST:PORT or memory:.")
+    ] = "local:bus"
     search: Annotated[str, _about("Where words are indexed: embedded:FILE or memory:.")] = "embedded:search.db"
     media: Annotated[str, _about("Where files are kept: file:FOLDER or memory:.")] = "file:media"
     mail: Annotated[str, _about("How mail goes out: log: (written to the log and to data/mail) or memory:.")] = (

@@ -1,18 +1,25 @@
 """Opens the engines of each box for the contract suites.
 
-Only what needs nothing but this machine; servers that need a URL join the lists where the URL is set.
+Those that need a server are tried where it is installed: `tests/contract/servers.py`.
 """
 
 import tempfile
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+from tests.contract.servers import servers
+
+from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memory import MemoryCache
 from townsquare.cache.port import Cache
+from townsquare.cache.redis import RedisOuter
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.feeds.port import Feeds
+from townsquare.feeds.redis import RedisFeeds
 from townsquare.feeds.ring_file import RingFile
 from townsquare.kit.clock import Clock
 from townsquare.mail.log import LogMailer
@@ -31,18 +38,32 @@ from townsquare.store.strict import StrictStore
 from townsquare.streaming.local import LocalStreaming
 from townsquare.streaming.memory import MemoryStreaming
 from townsquare.streaming.port import Streaming
+from townsquare.streaming.redis import RedisStreaming
+from townsquare.wire.redis import Address, Redis
 
-CACHE = ["memory", "memory-shared-counters"]
-FEEDS = ["memory", "ring_file"]
+CACHE = ["memory", "memory-shared-counters", "redis"]
+FEEDS = ["memory", "ring_file", "redis"]
 MAIL = ["memory", "log"]
 MEDIA = ["memory", "disk"]
 SEARCH = ["memory", "embedded"]
-STORES = ["memory", "sqlite", "strict", "chaos"]  # strict: memory, checked; chaos: SQLite, checked and in disorder
-STREAMING = ["memory", "local"]
+CASSANDRA = [pytest.mark.slow, pytest.mark.xdist_group("cassandra")]  # one after the other: they share its tables
+# strict: memory, checked; chaos: SQLite, checked and in disorder
+STORES = [
+    "memory",
+    "sqlite",
+    "strict",
+    "chaos",
+    pytest.param("cassandra", marks=CASSANDRA),
+    pytest.param("strict-cassandra", marks=CASSANDRA),
+]
+STREAMING = ["memory", "local", "redis"]
 
 
 def open_cache(engine: str, folder: Path, clock: Clock, streaming: Streaming) -> Cache:
     """A cache whose drops go over the bus; those of one bus are one cache."""
+    if engine == "redis":
+        inner = MemoryCache(streaming, clock, counters=None)
+        return LayeredCache(inner, RedisOuter(Redis(redis_address(folder))), streaming, clock)
     counters = folder / "counters" if engine == "memory-shared-counters" else None
     return MemoryCache(streaming, clock, counters=counters)
 
@@ -54,9 +75,11 @@ async def open_store(engine: str, tables: Sequence[Table[Any]], clock: Clock) ->
         store: Store
         if engine in ("memory", "strict"):
             store = MemoryStore(tables, clock=clock)
+        elif engine in ("cassandra", "strict-cassandra"):
+            store = await _empty_cassandra(tables, clock)
         else:
             store = await SqliteStore.open(Path(folder) / "store.db", tables, clock=clock)
-        if engine in ("strict", "chaos"):
+        if engine in ("strict", "chaos", "strict-cassandra"):
             store = StrictStore(store, tables, clock=clock, chaos=engine == "chaos")
         try:
             yield store
@@ -64,13 +87,24 @@ async def open_store(engine: str, tables: Sequence[Table[Any]], clock: Clock) ->
             await store.close()
 
 
+async def _empty_cassandra(tables: Sequence[Table[Any]], clock: Clock) -> Store:
+    server = servers().url("cassandra", needs="acsylla")
+    from tests.contract.cassandra_keyspaces import empty_store  # noqa: PLC0415  # its driver may not be here
+
+    return await empty_store(server, tables, clock)
+
+
 def open_streaming(engine: str, folder: Path) -> Streaming:
     """A bus, not yet started; those of one folder are one bus where the engine joins processes."""
+    if engine == "redis":
+        return RedisStreaming(redis_address(folder))
     return MemoryStreaming() if engine == "memory" else LocalStreaming(folder / "bus")
 
 
 def open_feeds(engine: str, folder: Path) -> Feeds:
     """Home timelines; those of one folder are the same ones where the engine joins processes."""
+    if engine == "redis":
+        return RedisFeeds(Redis(redis_address(folder)))
     return MemoryFeeds() if engine == "memory" else RingFile.open(folder / "feeds")
 
 
@@ -87,3 +121,10 @@ def open_media(engine: str, folder: Path) -> MediaStore:
 async def open_search(engine: str, folder: Path, clock: Clock) -> Search:
     """An index; those of one folder are the same one where the engine joins processes."""
     return MemorySearch() if engine == "memory" else await EmbeddedSearch.open(folder / "search.db", clock=clock)
+
+
+def redis_address(folder: Path) -> Address:
+    """Redis, with keys of the folder's own."""
+    url = servers().url("redis", needs="hiredis")
+
+    return Address.of(f"{url}?prefix={zlib.crc32(bytes(folder)):08x}")

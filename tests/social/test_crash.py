@@ -33,7 +33,7 @@ async def handler(task, ports):
 async def main():
     queue = await SqliteQueue.open(sys.argv[1], clock=SystemClock())
     ports = SimpleNamespace(queue=queue, settings=Settings())
-    runner = Runner(ports, {FanOutStatus: Job(handler, "fan_out")}, [Lane(name="fan_out", concurrency=4, about="")])
+    runner = Runner(ports, {FanOutStatus: Job(handler)}, [Lane(name="fan_out", concurrency=4, about="")])
     running = asyncio.create_task(runner.run())
     while any(depth.waiting for depth in await queue.depths()):
         await asyncio.sleep(0.02)

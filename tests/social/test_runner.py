@@ -70,7 +70,7 @@ async def running(ports: Ports, jobs: dict[type[Task], Job], *lanes: Lane) -> As
 
 
 def fan_out(handler: Handler, **limits: Any) -> dict[type[Task], Job]:
-    return {FanOutStatus: Job(handler, "fan_out", **limits)}
+    return {FanOutStatus: Job(handler, **limits)}
 
 
 def status(number: int, author: int = 1) -> FanOutStatus:
@@ -208,7 +208,7 @@ async def test_a_batch_keeps_the_order_of_each_key(ports: Ports) -> None:
         await asyncio.sleep(0.01)
         seen.append(task.status_id)
 
-    jobs = {FanOutStatus: Job(batch, "fan_out", batch=True), FanOutChange: Job(change, "fan_out")}
+    jobs = {FanOutStatus: Job(batch, batch=True), FanOutChange: Job(change)}
     await put(
         ports.queue,
         status(1, author=1),
@@ -280,7 +280,7 @@ async def test_lanes_do_not_wait_for_each_other(ports: Ports) -> None:
     async def quick(task: CountStatus, ports: Ports) -> None:
         done.set()
 
-    jobs: dict[type[Task], Job] = {FetchCard: Job(slow, "cards"), CountStatus: Job(quick, "counts")}
+    jobs: dict[type[Task], Job] = {FetchCard: Job(slow), CountStatus: Job(quick)}
     await put(ports.queue, *(FetchCard(status_id=n) for n in range(100)), CountStatus(author=1, status_id=1))
     async with running(ports, jobs, *LANES), asyncio.timeout(SOON_S):
         await done.wait()
@@ -342,8 +342,8 @@ async def test_drain_does_all_that_waits_and_what_comes_of_it(ports: Ports) -> N
         done.append("count")
 
     jobs: dict[type[Task], Job] = {
-        FanOutStatus: Job(fan_out_status, "fan_out"),
-        CountStatus: Job(count, "counts", batch=True),
+        FanOutStatus: Job(fan_out_status),
+        CountStatus: Job(count, batch=True),
     }
     await ports.outbox.commit([], tasks=[status(1)])
     assert await drain(ports, jobs) == 2

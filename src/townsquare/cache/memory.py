@@ -9,9 +9,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from townsquare.cache.counters import Counters, MemoryCounters, SharedCounters
+from townsquare.cache.drops import DROP, decode_drop, tell_drops
 from townsquare.cache.port import Kind, Load
 from townsquare.cache.shelf import Loading, Shelf
 from townsquare.kit.clock import Clock
@@ -19,20 +18,6 @@ from townsquare.streaming.port import Streaming
 
 T = TypeVar("T")
 K = TypeVar("K", int, str, tuple[int, int])
-
-_DROP = "drop"
-_KEYS_A_MESSAGE = 2000
-
-
-class _Drop(msgspec.Struct, frozen=True, array_like=True):
-    """What is told to the other processes."""
-
-    kind: str
-    keys: list[int | str | tuple[int, int]]
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Drop).decode
 
 
 class MemoryCache:
@@ -43,7 +28,7 @@ class MemoryCache:
         self._streaming, self._now_ms = streaming, clock.now_ms
         self._shelves: dict[str, Shelf] = {}
         self._counters: Counters = MemoryCounters() if counters is None else SharedCounters(counters)
-        streaming.listen(_DROP, self._told)
+        streaming.listen(DROP, self._told)
         streaming.on_gap(self._clear)
 
     def peek(self, kind: Kind[T], key: int | str | tuple[int, int]) -> T | None:
@@ -72,10 +57,7 @@ class MemoryCache:
             return await self._with_loads(shelf, keys, load)
 
     async def drop(self, kind: Kind[T], keys: Sequence[K]) -> None:
-        for start in range(0, len(keys), _KEYS_A_MESSAGE):
-            message = _Drop(kind.name, list(keys[start : start + _KEYS_A_MESSAGE]))
-            # Our own shelf hears it too, before `publish` returns.
-            self._streaming.publish(_DROP, _encode(message))
+        tell_drops(self._streaming, DROP, kind.name, keys)
 
     async def count(self, key: str, *, window_s: int, amount: int = 1) -> int:
         return self._counters.add(key, amount, window_s=window_s, now_s=self._now_ms() // 1000)
@@ -124,12 +106,15 @@ class MemoryCache:
             else:
                 loading.done.set_result(None)
             raise
-        shelf.keep(loading, now_ms=self._now_ms())
+        if self._streaming.hears():
+            shelf.keep(loading, now_ms=self._now_ms())
+        else:
+            shelf.give_up(loading, keys)
         loading.done.set_result(None)
         return loading.values
 
     def _told(self, topic: str, payload: bytes) -> None:
-        message = _decode(payload)
+        message = decode_drop(payload)
         shelf = self._shelves.get(message.kind)
         if shelf is not None:
             shelf.drop(message.keys)

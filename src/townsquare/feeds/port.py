@@ -1,6 +1,6 @@
 """The feeds' promise: per active account, the newest ids of its home timeline. All of it can be made again.
 
-Box: feeds. Engines: memory, ring_file. Suite: tests/contract/feeds.
+Box: feeds. Engines: memory, ring_file, redis. Suite: tests/contract/feeds.
 """
 
 from collections.abc import Sequence

@@ -15,6 +15,7 @@ from types import TracebackType
 
 import numpy as np
 
+from townsquare.feeds.entries import MAX_ID, REASON_BITS, REASON_MASK, bound, checked, packed, sound
 from townsquare.feeds.index import Places, RingIndex
 from townsquare.feeds.layout import ACCOUNT, BLOCK, COUNT, GUARD, HEAD, HEAD_AT, ROW, ROWS_AT, VERSION, RingMap
 from townsquare.feeds.port import RING_LENGTH, Ids, Page, Reason
@@ -23,9 +24,6 @@ _FLOOR = 1  # its place in a block
 _LAST = BLOCK - 1
 _WINDOWS = (8, 64)  # how far from the newest end an id is put in its place for many rings at once, tried in turn
 _TRIES = 1000  # of a reader, before it takes the lock: far longer than any change takes
-_REASON_BITS = 2
-_REASON_MASK = (1 << _REASON_BITS) - 1
-_MAX_ID = (1 << 61) - 1
 _Row = tuple[int, ...]
 
 
@@ -45,13 +43,13 @@ class RingFile:
         return cls(RingMap(path))
 
     async def push(self, accounts: Ids, status_id: int, reason: Reason) -> int:
-        _checked(status_id)
+        checked(status_id)
         with self._locked:
             places = self._index.find_many(accounts)
             if not len(places.slots):
                 return 0
             file = self._file
-            entry = status_id << _REASON_BITS
+            entry = status_id << REASON_BITS
             counts = file.cells.take(places.counts)
             at = counts + places.blocks
             newest = file.entries.take(at)
@@ -81,7 +79,7 @@ class RingFile:
     async def fill(self, account: int, ids: Sequence[int], reasons: Sequence[int], *, floor: int) -> None:
         if account <= 0:
             raise ValueError(f"no account has the id {account}")
-        entries = _packed(ids) | np.array(reasons, np.int64)
+        entries = packed(ids) | np.array(reasons, np.int64)
         with self._locked:
             slot, row = self._find_locked(account)
             if slot < 0:
@@ -93,7 +91,7 @@ class RingFile:
             self._merge(slot, entries, floor=max(floor, self._floor(slot, row[COUNT])) if full else floor)
 
     async def merge(self, account: int, ids: Sequence[int], reason: Reason) -> None:
-        entries = _packed(ids) | int(reason)
+        entries = packed(ids) | int(reason)
         with self._locked:
             slot, row = self._find_locked(account)
             if slot >= 0:
@@ -149,7 +147,7 @@ class RingFile:
 
     def _floor(self, slot: int, count: int) -> int:
         """The id below the newest 800."""
-        return self._file.entries.item(slot * BLOCK + max(count - RING_LENGTH, _FLOOR)) >> _REASON_BITS
+        return self._file.entries.item(slot * BLOCK + max(count - RING_LENGTH, _FLOOR)) >> REASON_BITS
 
     # Reading.
 
@@ -157,13 +155,13 @@ class RingFile:
         count, block = row[COUNT], slot * BLOCK
         last, first = block + count + 1, block + max(count - RING_LENGTH, _FLOOR) + 1
         entries = self._file.entries
-        floor = entries.item(first - 1) >> _REASON_BITS
+        floor = entries.item(first - 1) >> REASON_BITS
         if below is not None and last > first:
-            last = first + int(entries[first:last].searchsorted(_bound(below), "left"))
+            last = first + int(entries[first:last].searchsorted(bound(below), "left"))
         if above is not None and last > first:
-            first += int(entries[first:last].searchsorted(_bound(above + 1), "left"))
+            first += int(entries[first:last].searchsorted(bound(above + 1), "left"))
         page = entries[last - 1 : max(first, last - max(limit, 0)) - 1 : -1]  # a block's guard and floor lie before it
-        return Page((page >> _REASON_BITS).tolist(), (page & _REASON_MASK).tolist(), floor)
+        return Page((page >> REASON_BITS).tolist(), (page & REASON_MASK).tolist(), floor)
 
     # Writing, under the lock.
 
@@ -194,12 +192,12 @@ class RingFile:
             places = self._put_within(places, window, entry=entry)
         for slot in places.slots.tolist():
             floor = self._floor(slot, self._file.rows.item(slot, COUNT))
-            if entry >> _REASON_BITS > floor:
+            if entry >> REASON_BITS > floor:
                 self._merge(slot, np.array([entry]), floor=floor)
 
     def _put_within(self, places: Places, length: int, *, entry: int) -> Places:
         """Add an entry where it belongs among the newest `length`; the places where it belongs further down."""
-        file, cells, status = self._file, self._file.cells, entry & ~_REASON_MASK
+        file, cells, status = self._file, self._file.cells, entry & ~REASON_MASK
         counts = cells.take(places.counts)
         for slot in places.slots[counts == 0].tolist():
             self._index.remove(file.rows.item(slot, ACCOUNT))
@@ -207,9 +205,9 @@ class RingFile:
         behind = counts[:, None] - np.arange(length)
         window = file.entries.take(places.blocks[:, None] + np.maximum(behind, 0))
         window *= behind >= _FLOOR
-        above = (window > (status | _REASON_MASK)).sum(axis=1)
+        above = (window > (status | REASON_MASK)).sum(axis=1)
         # What is in a ring or is its floor is not new; neither is what even the floor is above of.
-        new = ~((window & ~_REASON_MASK) == status).any(axis=1) & (above < counts)
+        new = ~((window & ~REASON_MASK) == status).any(axis=1) & (above < counts)
         near = new & (above < length)
         if near.any():
             self._shift(places.pick(near), counts[near], above[near], entry=entry)
@@ -236,16 +234,11 @@ class RingFile:
 
     def _write(self, slot: int, entries: Ids, *, floor: int) -> None:
         """The whole ring anew; of two entries with one id the first stays."""
-        ids, first = np.unique(entries >> _REASON_BITS, return_index=True)
-        start = int(ids.searchsorted(floor, "right"))
-        if len(ids) - start > RING_LENGTH:
-            start = len(ids) - RING_LENGTH
-            floor = int(ids[start - 1])
-        entries = entries[first[start:]]
+        entries, floor = sound(entries, floor=floor)
         file, row, block = self._file, self._file.rows[slot], slot * BLOCK
         row[COUNT] = 0
         file.entries[block] = GUARD
-        file.entries[block + _FLOOR] = min(floor, _MAX_ID) << _REASON_BITS | _REASON_MASK
+        file.entries[block + _FLOOR] = min(floor, MAX_ID) << REASON_BITS | REASON_MASK
         file.entries[block + _FLOOR + 1 : block + _FLOOR + 1 + len(entries)] = entries
         row[VERSION] += 1
         row[COUNT] = _FLOOR + len(entries)
@@ -271,19 +264,3 @@ class _Lock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._file.unlock()
-
-
-def _checked(status_id: int) -> None:
-    if not 0 < status_id <= _MAX_ID:
-        raise ValueError(f"no status has the id {status_id}")
-
-
-def _packed(ids: Sequence[int]) -> Ids:
-    entries = np.array(ids, np.int64)
-    if len(entries) and not 0 < int(entries.min()) <= int(entries.max()) <= _MAX_ID:
-        raise ValueError(f"no status has an id outside of 1 to {_MAX_ID}")
-    return entries << _REASON_BITS
-
-
-def _bound(status_id: int) -> int:
-    return min(max(status_id, 0), _MAX_ID) << _REASON_BITS

@@ -17,13 +17,14 @@ from typing import TypeVar
 import apsw
 
 from townsquare.kit.clock import Clock
+from townsquare.kit.group_commit import GroupCommit
 from townsquare.model.errors import Unavailable
 from townsquare.queue import sqlite_messages as sql
 from townsquare.queue import sqlite_shares as who
-from townsquare.queue.group_commit import GroupCommit, connect, select
 from townsquare.queue.port import Consumer, LaneDepth, Message, Parked
 from townsquare.queue.shares import check
 from townsquare.queue.sqlite_consumer import SqliteConsumer
+from townsquare.queue.sqlite_file import connect, select
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from typing import Any
 import apsw
 import msgspec
 
-from townsquare.queue.group_commit import select
 from townsquare.queue.port import Delivery, LaneDepth, Message, Parked
 from townsquare.queue.shares import partition_of
+from townsquare.queue.sqlite_file import select
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 0), seq INTEGER, shares INTEGER);

@@ -14,8 +14,8 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from townsquare.queue.group_commit import select
 from townsquare.queue.shares import share_of
+from townsquare.queue.sqlite_file import select
 
 Partition = tuple[str, int]  # lane, number
 _BLIND_S = 5.0  # an observer that was away for longer starts to observe anew

@@ -17,10 +17,10 @@ from pathlib import Path
 import apsw
 
 from townsquare.kit.clock import Clock
+from townsquare.kit.group_commit import GroupCommit, Job
 from townsquare.model.errors import Unavailable
 from townsquare.search.port import Document
 from townsquare.search.words import KINDS, Term, checked_kind, fold, name_of, shortest_prefix, split, terms_of
-from townsquare.search.writer import Writer
 
 _VERSION = 1  # of the schema: another one's file is begun anew
 _BUSY_MS = 5000
@@ -61,7 +61,7 @@ class EmbeddedSearch:
         """Use `open`."""
         self._path, self._clock = path, clock
         self._reader = _connect(path)
-        self._writer = Writer(lambda: _connect(path))
+        self._writer = GroupCommit(_connect(path), name="search-writer")
         self._upkeep_at_ms = clock.now_ms() + _UPKEEP_EVERY_MS
 
     @classmethod
@@ -86,7 +86,7 @@ class EmbeddedSearch:
                 _put(connection, document, words=words, who=who, author=author)
 
         if rows:
-            await self._writer.do(work)
+            await self._write(work)
             await self._keep_up()
 
     async def remove(self, kind: str, ids: Sequence[int]) -> None:
@@ -98,7 +98,7 @@ class EmbeddedSearch:
             connection.executemany(f"DELETE FROM {kind}_documents WHERE id = ?", keys)
 
         if keys:
-            await self._writer.do(work)
+            await self._write(work)
 
     async def find(
         self,
@@ -136,12 +136,18 @@ class EmbeddedSearch:
         await self._writer.close()
         self._reader.close()
 
+    async def _write(self, work: Job[None]) -> None:
+        try:
+            await self._writer.run(work)
+        except apsw.Error as exc:
+            raise Unavailable("Search cannot be written just now") from exc
+
     async def _keep_up(self) -> None:
         """Now and then, join the index's pieces a little, so that a find looks at few of them."""
         now_ms = self._clock.now_ms()
         if now_ms >= self._upkeep_at_ms:
             self._upkeep_at_ms = now_ms + _UPKEEP_EVERY_MS
-            await self._writer.do(_join_pieces)
+            await self._write(_join_pieces)
 
 
 def _connect(path: Path) -> apsw.Connection:

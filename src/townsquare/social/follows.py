@@ -16,6 +16,7 @@ from townsquare.model.tasks import ApplyFollow
 from townsquare.render.relationship import Relation
 from townsquare.social.accounts import standing
 from townsquare.social.hydrate import people
+from townsquare.social.outbox import MOST_TASKS
 from townsquare.social.ports import Ports
 from townsquare.social.viewer import drop_viewers
 from townsquare.store import follows as rows
@@ -25,7 +26,6 @@ from townsquare.store.port import Put, Write
 from townsquare.store.tables import FOLLOWING, FOLLOWING_COUNTS, RELATIONS, FollowingRow, RelationRow
 
 MAX_FOLLOWS = 7_500
-TASKS_AT_ONCE = 15  # in one event of the outbox
 _ENDED = 500  # followers at once
 _LANGUAGES = 100
 _KINDS = ("block", "blocked_by", "mute", "note")
@@ -183,8 +183,8 @@ async def end_all(ports: Ports, account_id: int) -> None:
 
 
 async def _end_rows(ports: Ports, ended: Sequence[FollowingRow]) -> None:
-    for start in range(0, len(ended), TASKS_AT_ONCE):
-        some = ended[start : start + TASKS_AT_ONCE]
+    for start in range(0, len(ended), MOST_TASKS):
+        some = ended[start : start + MOST_TASKS]
         await ports.outbox.commit(
             [write for row in some for write in severed(row)],
             tasks=[ApplyFollow(follower=row.account_id, target=row.target) for row in some],

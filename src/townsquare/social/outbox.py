@@ -16,6 +16,7 @@ from townsquare.model.tasks import AnyTask, DeleteMedia, decode_task, encode_tas
 from townsquare.queue.port import Message, Queue
 from townsquare.store.port import Put, Store, Write
 from townsquare.store.tables import CURSORS, OUTBOX, CursorRow, OutboxRow
+from townsquare.store.together import all_of
 
 SHARDS = 16
 MOST_TASKS = 16  # of one act: a message's id is the act's with four bits more
@@ -61,6 +62,14 @@ class Outbox:
         )
         self._waiting.append(row)
         self._wake.set()
+
+    async def leave(self, tasks: Sequence[AnyTask]) -> None:
+        """Leave tasks of whatever number, as several acts where they are many.
+
+        Raises: Unavailable; then a repeat is safe.
+        """
+        groups = [tasks[start : start + MOST_TASKS] for start in range(0, len(tasks), MOST_TASKS)]
+        await all_of(self.commit(tasks=group) for group in groups)  # at once, so that they share commits to disk
 
     async def start(self) -> None:
         """Begin to send."""

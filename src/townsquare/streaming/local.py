@@ -73,6 +73,9 @@ class LocalStreaming:
     def on_gap(self, listener: Callable[[], None]) -> None:
         self._topics.on_gap(listener)
 
+    def hears(self) -> bool:
+        return True
+
     def publish(self, topic: str, payload: bytes) -> None:
         name = checked_topic(topic, payload)
         if self._outgoing and self._loop is not None:

@@ -24,6 +24,9 @@ class MemoryStreaming:
     def on_gap(self, listener: Callable[[], None]) -> None:
         self._topics.on_gap(listener)
 
+    def hears(self) -> bool:
+        return True
+
     def publish(self, topic: str, payload: bytes) -> None:
         checked_topic(topic, payload)
         self._topics.tell(topic, payload)

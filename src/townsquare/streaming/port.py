@@ -1,6 +1,7 @@
 """The bus's promise: what is published reaches every listening process, soon, in order per sender, or is known lost.
 
-Box: streaming. Engines: memory (one process), local (sockets between the processes of one machine).
+Box: streaming. Engines: memory (one process), local (sockets between the processes of one machine),
+redis.
 Suite: tests/contract/streaming.
 """
 
@@ -22,6 +23,9 @@ class Streaming(Protocol):
 
     def on_gap(self, listener: Callable[[], None]) -> None:
         """Call `listener()` when messages may have been missed: caches empty themselves, streams ask for a reload."""
+
+    def hears(self) -> bool:
+        """Whether messages reach us just now. While they do not, caches keep nothing: it might be old for long."""
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Send to all processes, ourselves included (there before this returns). Never waits; a peer that does not

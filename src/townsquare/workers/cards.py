@@ -23,4 +23,4 @@ async def fetch_card(task: FetchCard, ports: Ports) -> None:
     await drop_statuses(ports, [task.status_id])
 
 
-JOBS: dict[type[Task], Job] = {FetchCard: Job(fetch_card, "cards", timeout_s=60.0)}
+JOBS: dict[type[Task], Job] = {FetchCard: Job(fetch_card, timeout_s=60.0)}

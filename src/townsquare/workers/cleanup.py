@@ -34,4 +34,4 @@ async def delete_statuses(task: DeleteStatuses, ports: Ports) -> None:
     await end_all(ports, task.account_id)
 
 
-JOBS: Jobs = {DeleteStatuses: Job(delete_statuses, lane=DeleteStatuses.lane, timeout_s=120)}
+JOBS: Jobs = {DeleteStatuses: Job(delete_statuses, timeout_s=120)}

@@ -42,7 +42,6 @@ from townsquare.store.tables import (
 from townsquare.store.together import all_of
 from townsquare.workers.jobs import Job, Jobs
 
-_TASKS_AT_ONCE = 15  # in one event of the outbox
 _VOTES_AT_ONCE = 1_000
 _OPEN = (Visibility.PUBLIC, Visibility.UNLISTED)
 
@@ -88,8 +87,7 @@ async def _apply_reactions(
         for kind, n in totals[bucket].items():
             rows.append(Put(REACTION_COUNTS, ReactionCountRow(status_id=status_id, bucket=bucket, kind=kind, n=n)))
     # The notices first: they are made from the actors' own rows, and a repeat would find nothing to do.
-    for start in range(0, len(notices), _TASKS_AT_ONCE):
-        await ports.outbox.commit(tasks=notices[start : start + _TASKS_AT_ONCE])
+    await ports.outbox.leave(notices)
     if writes:
         await ports.store.write([write for rows in writes.values() for write in rows])
 
@@ -244,8 +242,8 @@ async def _write_votes(ports: Ports, poll_id: int, rows: Sequence[VoteRow], vote
 
 
 JOBS: Jobs = {
-    ApplyReaction: Job(apply_reactions, lane=ApplyReaction.lane, batch=True),
-    CountReply: Job(count_replies, lane=CountReply.lane, batch=True),
-    CountStatus: Job(count_statuses, lane=CountStatus.lane, batch=True),
-    CountVote: Job(count_votes, lane=CountVote.lane, batch=True),
+    ApplyReaction: Job(apply_reactions, batch=True),
+    CountReply: Job(count_replies, batch=True),
+    CountStatus: Job(count_statuses, batch=True),
+    CountVote: Job(count_votes, batch=True),
 }

@@ -72,6 +72,6 @@ def _tell(ports: Ports, row: Status, change: str, tags: Sequence[str] | None = N
 
 
 JOBS: Jobs = {
-    FanOutStatus: Job(fan_out_statuses, lane=FanOutStatus.lane, batch=True, tries=10),
-    FanOutChange: Job(fan_out_change, lane=FanOutChange.lane, tries=10),
+    FanOutStatus: Job(fan_out_statuses, batch=True, tries=10),
+    FanOutChange: Job(fan_out_change, tries=10),
 }

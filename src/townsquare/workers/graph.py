@@ -11,7 +11,7 @@ import msgspec
 from townsquare.kit.snowflake import ms_of
 from townsquare.model.tasks import AnyTask, ApplyBlock, ApplyFollow, ExpireMute, IndexAccount, Notify
 from townsquare.social.audience import drop_audiences
-from townsquare.social.follows import TASKS_AT_ONCE, request_row, severed
+from townsquare.social.follows import request_row, severed
 from townsquare.social.hydrate import drop_accounts
 from townsquare.social.ports import Ports
 from townsquare.social.timelines import merge_followee
@@ -92,14 +92,9 @@ async def _apply_bucket(ports: Ports, target: int, bucket: int, rows: Sequence[F
     writes += await _asked(ports, rows)
     if n >= BUCKET_ROWS:
         writes += await _next_bucket(ports, target, bucket)
-    await _commit(ports, writes, tasks)
-
-
-async def _commit(ports: Ports, writes: list[Write], tasks: list[AnyTask]) -> None:
-    for start in range(0, len(tasks), TASKS_AT_ONCE):
-        await ports.outbox.commit(tasks=tasks[start : start + TASKS_AT_ONCE])
+    await ports.outbox.leave(tasks)
     if writes:
-        await ports.store.write(writes)
+        await store.write(writes)
 
 
 def _follower(row: FollowingRow) -> FollowerRow:
@@ -222,7 +217,7 @@ async def expire_mute(task: ExpireMute, ports: Ports) -> None:
 
 
 JOBS = {
-    ApplyFollow: Job(apply_follows, lane="graph", batch=True),
-    ApplyBlock: Job(apply_block, lane="graph"),
-    ExpireMute: Job(expire_mute, lane="graph"),
+    ApplyFollow: Job(apply_follows, batch=True),
+    ApplyBlock: Job(apply_block),
+    ExpireMute: Job(expire_mute),
 }

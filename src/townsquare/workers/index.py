@@ -103,7 +103,7 @@ async def index_author(task: IndexAuthor, ports: Ports) -> None:
 
 
 JOBS = {
-    IndexStatus: Job(index_status, lane="index"),
-    IndexAccount: Job(index_account, lane="index"),
-    IndexAuthor: Job(index_author, lane="index", timeout_s=120),
+    IndexStatus: Job(index_status),
+    IndexAccount: Job(index_account),
+    IndexAuthor: Job(index_author, timeout_s=120),
 }

@@ -4,7 +4,7 @@ Box: workers.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from townsquare.model.tasks import Task
@@ -13,19 +13,15 @@ from townsquare.social.ports import Ports
 Handler = Callable[[Any, Ports], Awaitable[None]]  # one task, or a list of tasks for a batch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Limits:
-    tries: int = 5  # then the message is parked
-    timeout_s: float = 30.0  # for one call of the handler
-    batch: bool = False  # the handler takes a list: all tasks of its type that came together
-
-
 @dataclass(frozen=True, slots=True)
-class Job(_Limits):
+class Job:
     """How one type of task is done. The handler may run twice for a task, so its effect is by the task's id or keys."""
 
     handler: Handler
-    lane: str
+    _: KW_ONLY
+    tries: int = 5  # then the message is parked
+    timeout_s: float = 30.0  # for one call of the handler
+    batch: bool = False  # the handler takes a list: all tasks of its type that came together
 
     async def run(self, tasks: Sequence[Task], ports: Ports) -> None:
         """Do the tasks: one, or several if this is a batch."""

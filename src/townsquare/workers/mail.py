@@ -69,4 +69,4 @@ async def _message(kind: str, user: User, ports: Ports) -> Mail:
     return Mail(to=user.email, subject=subject, text=text)
 
 
-JOBS: Jobs = {SendMail: Job(send_mail, lane=SendMail.lane, tries=8)}
+JOBS: Jobs = {SendMail: Job(send_mail, tries=8)}

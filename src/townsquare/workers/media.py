@@ -20,6 +20,6 @@ async def delete_media(task: DeleteMedia, ports: Ports) -> None:
 
 
 JOBS: dict[type[Task], Job] = {
-    ProcessMedia: Job(process_media, "media", tries=3, timeout_s=60.0),
-    DeleteMedia: Job(delete_media, "cleanup"),
+    ProcessMedia: Job(process_media, tries=3, timeout_s=60.0),
+    DeleteMedia: Job(delete_media),
 }

@@ -101,7 +101,7 @@ async def poll_ended(task: PollEnded, ports: Ports) -> None:
 
 
 JOBS: Jobs = {
-    Notify: Job(notify, lane="notify"),
-    NotifyMentions: Job(notify_mentions, lane="notify", timeout_s=300),
-    PollEnded: Job(poll_ended, lane="notify", timeout_s=300),
+    Notify: Job(notify),
+    NotifyMentions: Job(notify_mentions, timeout_s=300),
+    PollEnded: Job(poll_ended, timeout_s=300),
 }

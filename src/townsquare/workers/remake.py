@@ -3,7 +3,6 @@
 Box: workers. Home timelines need nothing: a ring that is not there is made from the logs at the first read.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -51,8 +50,7 @@ Progress = Callable[[str, int], None]  # of what, how many are done
 R = TypeVar("R", bound=msgspec.Struct)
 
 _PAGE = 500
-_TASKS_AT_ONCE = 16  # in one row of the outbox
-_ROWS_AT_ONCE = 32
+_TASKS_AT_ONCE = 512  # given to the outbox
 
 
 async def reindex(ports: Ports, progress: Progress) -> int:
@@ -110,14 +108,12 @@ class _Tasks:
 
     async def add(self, lists: Iterable[Sequence[AnyTask]]) -> None:
         self._waiting += [task for tasks in lists for task in tasks]
-        if len(self._waiting) >= _TASKS_AT_ONCE * _ROWS_AT_ONCE:
+        if len(self._waiting) >= _TASKS_AT_ONCE:
             await self.commit()
 
     async def commit(self) -> None:
         tasks, self._waiting = self._waiting, []
-        commit = self._ports.outbox.commit
-        groups = [tasks[start : start + _TASKS_AT_ONCE] for start in range(0, len(tasks), _TASKS_AT_ONCE)]
-        await asyncio.gather(*[commit([], tasks=group) for group in groups])
+        await self._ports.outbox.leave(tasks)
         self.n += len(tasks)
 
 

@@ -156,7 +156,7 @@ async def drain(ports: Ports, jobs: Jobs, *, at_once: int = 1) -> int:
     `at_once`: handlers that run side by side; they share commits.
     Raises: ExceptionGroup of the tasks' own errors, after all was tried.
     """
-    lanes = sorted({job.lane for job in jobs.values()})
+    lanes = sorted({kind.lane for kind in jobs})
     consumer = ports.queue.consume(lanes)
     work, order, taken = Work(ports, jobs, consumer, LaneCounts()), Order(), 0
     try:

@@ -104,7 +104,7 @@ async def test_a_dropped_key_is_loaded_again_everywhere(caches: list[Cache], sou
     await caches[0].drop(KIND, [1])
     for cache in caches:
         assert await cache.get_many(KIND, [1, 2], source.load) == [b"new", b"2"]
-    assert source.loads == [[1, 2], [1, 2], [1], [1]]
+    assert {tuple(load) for load in source.loads} == {(1, 2), (1,)}  # once, or by each: they may share what is outside
 
 
 async def test_more_keys_than_a_message_holds_are_dropped(caches: list[Cache], source: Source) -> None:

@@ -1,13 +1,12 @@
-"""One thread that writes: all jobs that wait are put together into one transaction.
+"""One thread that writes to an SQLite file: all jobs that wait are put together into one transaction.
 
-Box: queue. Jobs of many requests share the price of a commit, and the event loop never waits for the disk.
+Box: kit. Jobs of many requests share the price of a commit, and the event loop never waits for the disk.
 """
 
 import asyncio
 import queue
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import apsw
@@ -17,29 +16,13 @@ Job = Callable[[apsw.Connection], T]
 _Waiting = tuple[Job[Any], "asyncio.Future[Any]"]
 _Settled = tuple["asyncio.Future[Any]", Any, BaseException | None]
 _GROUP = 512  # jobs in one transaction
-_BUSY_TURNS = 2000  # about 10 s until another process's transaction counts as stuck
-
-
-def connect(path: str) -> apsw.Connection:
-    """Open the file so that several processes may share it and kill -9 cannot harm it."""
-    db = apsw.Connection(path)
-    db.set_busy_handler(_wait_a_turn)
-    db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864")
-    return db
-
-
-def select(db: apsw.Connection, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
-    """All rows of a statement. Their types are the schema's, which the type checker cannot know."""
-    return db.execute(sql, cells).fetchall()
-
-
-def _wait_a_turn(turn: int) -> bool:
-    time.sleep(min(0.0005 * (turn + 1), 0.005))
-    return turn < _BUSY_TURNS
 
 
 class GroupCommit:
-    """Runs jobs on a connection of its own, in order; each is committed when its `await` returns."""
+    """Runs jobs on a connection of its own, in order; each is committed when its `await` returns.
+
+    A job that fails takes no other along: its group is rolled back and each tried by itself, so a job may run twice.
+    """
 
     def __init__(self, db: apsw.Connection, *, name: str) -> None:
         self._db, self._jobs, self._loop = db, queue.SimpleQueue[_Waiting | None](), asyncio.get_running_loop()
@@ -48,9 +31,12 @@ class GroupCommit:
         self._closed = False
 
     async def run(self, job: Job[T]) -> T:
-        """The job's result, once it is committed. Raises: apsw.Error; nothing of the job was done then."""
+        """The job's result, once it is committed.
+
+        Raises: apsw.Error or what the job raises; nothing of the job was done then.
+        """
         if self._closed:
-            raise apsw.ConnectionClosedError("the queue's file was closed")
+            raise apsw.ConnectionClosedError("the file was closed")
         future: asyncio.Future[T] = self._loop.create_future()
         self._jobs.put((job, future))
         return await future
