@@ -7,6 +7,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from townsquare.cache.memory import MemoryCache
 from townsquare.kit.clock import SetClock
 from townsquare.kit.snowflake import Snowflake
 from townsquare.model.tasks import ExpireMute, PollEnded, decode_task
@@ -18,6 +19,7 @@ from townsquare.social.timers import timer
 from townsquare.store.memory import MemoryStore
 from townsquare.store.port import Put
 from townsquare.store.tables import TABLES, TIMERS
+from townsquare.streaming.memory import MemoryStreaming
 from townsquare.workers.schedule import Periodic, Scheduler, bring_timers, relay_outbox
 
 
@@ -29,9 +31,9 @@ def clock() -> SetClock:
 @pytest.fixture
 async def ports(clock: SetClock) -> AsyncIterator[Ports]:
     store, queue, unused = MemoryStore(TABLES, clock=clock), MemoryQueue(clock), cast(Any, None)
-    new_id = Snowflake(clock, 1)
+    new_id, cache = Snowflake(clock, 1), MemoryCache(MemoryStreaming(), clock, counters=None)
     yield Ports(
-        store=store, cache=unused, feeds=unused, queue=queue, streaming=unused, search=unused, media=unused,
+        store=store, cache=cache, feeds=unused, queue=queue, streaming=unused, search=unused, media=unused,
         mail=unused, outbox=Outbox(store, queue, new_id), settings=Settings(), clock=clock, new_id=new_id,
     )  # fmt: skip
     await store.close()

@@ -4,7 +4,7 @@ Box: cache.
 """
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ class MemoryCache:
         """`counters`: the file shared by all processes; None where there is only this one."""
         self._streaming, self._now_ms = streaming, clock.now_ms
         self._shelves: dict[str, Shelf] = {}
+        self._listeners: dict[str, list[Callable[[Sequence[Any] | None], None]]] = {}
         self._counters: Counters = MemoryCounters() if counters is None else SharedCounters(counters)
         streaming.listen(DROP, self._told)
         streaming.on_gap(self._clear)
@@ -58,6 +59,9 @@ class MemoryCache:
 
     async def drop(self, kind: Kind[T], keys: Sequence[K]) -> None:
         tell_drops(self._streaming, DROP, kind.name, keys)
+
+    def on_drop(self, kind: Kind[Any], listener: Callable[[Sequence[Any] | None], None]) -> None:
+        self._listeners.setdefault(kind.name, []).append(listener)
 
     async def count(self, key: str, *, window_s: int, amount: int = 1) -> int:
         return self._counters.add(key, amount, window_s=window_s, now_s=self._now_ms() // 1000)
@@ -118,7 +122,12 @@ class MemoryCache:
         shelf = self._shelves.get(message.kind)
         if shelf is not None:
             shelf.drop(message.keys)
+        for listener in self._listeners.get(message.kind, ()):
+            listener(message.keys)
 
     def _clear(self) -> None:
         for shelf in self._shelves.values():
             shelf.clear()
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener(None)

@@ -4,7 +4,7 @@ Box: cache. Engines: memory, redis. Suite: tests/contract/cache.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -40,6 +40,10 @@ class Cache(Protocol):
     async def drop(self, kind: Kind[T], keys: Sequence[K]) -> None:
         """Forget these keys in all processes: when this returns, no later `get_many` here gives an older value, and
         other processes follow within milliseconds."""
+
+    def on_drop(self, kind: Kind[Any], listener: Callable[[Sequence[Any] | None], None]) -> None:
+        """Call the listener with the keys of this kind that are dropped, here (before `drop` returns) or in another
+        process; with None where some may have been missed. For what is made of kept values."""
 
     async def count(self, key: str, *, window_s: int, amount: int = 1) -> int:
         """Add to a counter shared by all processes that starts anew each `window_s` of the clock; the new sum.

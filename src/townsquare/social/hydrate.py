@@ -6,7 +6,6 @@ root.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
 
 import msgspec
 
@@ -37,7 +36,7 @@ from townsquare.render.status import (
 from townsquare.social.ports import Ports
 from townsquare.social.seeing import is_at_odds, is_open, may_list, may_see
 from townsquare.social.viewer import Viewer
-from townsquare.social.views import Parts, Plain
+from townsquare.social.views import PERSON, STATUS, TOTALS, Parts, Plain
 from townsquare.store.tables import (
     ACCOUNT_STATS,
     ACCOUNTS,
@@ -51,7 +50,6 @@ from townsquare.store.tables import (
     STATUSES,
 )
 
-S = TypeVar("S", bound=msgspec.Struct)
 # Every gate lets in what is open, where the viewer is at odds with nobody: see seeing.py.
 Gate = Callable[[Viewer, Status, Account], bool]
 
@@ -68,19 +66,6 @@ _MOST_FLAGS = 10_000  # of one account on statuses of one month
 _NO_TOTALS = totals(StatusCounts())
 
 
-def _kind(name: str, shape: type[S], ttl_s: int, capacity: int) -> Kind[S]:
-    return Kind(
-        name=name,
-        encode=msgspec.msgpack.Encoder().encode,
-        decode=msgspec.msgpack.Decoder(shape).decode,
-        ttl_s=ttl_s,
-        capacity=capacity,
-    )
-
-
-STATUS = _kind("s", Fragment, 2 * 86_400, 50_000)
-PERSON = _kind("a", Person, 86_400, 20_000)
-TOTALS = _kind("n", Totals, 2 * 86_400, 50_000)
 FLAGS: Kind[dict[int, int]] = Kind(
     name="f",
     encode=msgspec.msgpack.Encoder().encode,
@@ -121,31 +106,20 @@ async def statuses(ports: Ports, ids: Sequence[int], viewer: Viewer, *, gate: Ga
 
     A boost shows if both it and the original pass the gate. Cost: at most four round trips when nothing is kept.
     """
-    found = [each for each in await fragments(ports, ids) if each is not None]
-    if not found:
-        return []
-    originals: dict[int, Fragment | None] = {}
-    if boosted := [each.status.boost_of for each in found if each.status.boost_of]:
-        originals = dict(zip(boosted, await fragments(ports, boosted), strict=True))
-    authors = {each.status.author for each in (*found, *originals.values()) if each is not None}
-    persons = dict(zip(authors, await people(ports, list(authors)), strict=True))
-    targets = list({each.status.boost_of or each.status.status_id for each in found})
-    totals_found = await ports.cache.get_many(TOTALS, targets, _Loader(ports).totals)
-    counted = {target: each or _NO_TOTALS for target, each in zip(targets, totals_found, strict=True)}
+    plains = await _plain_views(ports, ids, signed_in=viewer.account_id != 0)
     flags: dict[int, int] = {}
-    if viewer.account_id:
-        roots = {(originals.get(each.status.boost_of) or each).status.root for each in found}
-        flags = await flags_of(ports, viewer.account_id, [*targets, *roots])
-    page = _Page(ports, viewer, flags)
-    trusted = not is_at_odds(viewer, authors)
-    views = []
-    for each in found:
-        parts = _parts(each, originals, persons, counted)
-        if parts is None:
+    if viewer.account_id and plains:
+        flags = await flags_of(ports, viewer.account_id, [i for each in plains for i in (each.status_id, each.root)])
+    trusted = not is_at_odds(viewer, {author for each in plains for author in each.authors})
+    me, views = viewer.account_id, []
+    for each in plains:
+        if not (trusted and each.is_open) and not _passes(gate, viewer, each.parts):
             continue
-        plain = page.plain(parts)
-        if (trusted and plain.is_open) or _passes(gate, viewer, parts):
-            views.append(await page.marked(plain))
+        bits = flags.get(each.status_id, 0) | flags.get(each.root, 0) & MUTED if flags else 0
+        if bits or each.has_poll or me in each.authors:
+            views.append(await _marked(ports, each.parts, me, bits))
+        else:
+            views.append(each.view)
     return views
 
 
@@ -200,22 +174,59 @@ async def flags_of(ports: Ports, account_id: int, status_ids: Sequence[int]) -> 
     return merged
 
 
-def _parts(
-    each: Fragment,
-    originals: dict[int, Fragment | None],
-    persons: dict[int, Person | None],
-    counted: dict[int, Totals],
-) -> Parts | None:
-    """What the view of a status is made of; None where something is gone."""
-    status = each.status
-    person = persons.get(status.author)
-    if person is None:
-        return None
-    if not status.boost_of:
-        return Parts(each, person, None, None, counted[status.status_id])
-    original = originals.get(status.boost_of)
-    author = None if original is None else persons.get(original.status.author)
-    return None if author is None else Parts(each, person, original, author, counted[status.boost_of])
+async def _plain_views(ports: Ports, ids: Sequence[int], *, signed_in: bool) -> list[Plain]:
+    """The statuses as they are for one who has nothing to do with them; without those that are gone."""
+    kept = ports.views.signed_in if signed_in else ports.views.anonymous
+    found = {each: plain for each in ids if (plain := kept.get(each)) is not None}
+    missing = [each for each in ids if each not in found]
+    if not missing:
+        return [found[each] for each in ids]
+    for parts in await _read_parts(ports, missing):
+        plain = found[parts.fragment.status.status_id] = _plain(parts, signed_in=signed_in)
+        if parts.are_kept(ports.cache):
+            ports.views.keep(plain, signed_in=signed_in)
+    return [found[each] for each in ids if each in found]
+
+
+async def _read_parts(ports: Ports, ids: Sequence[int]) -> list[Parts]:
+    """What the views of these statuses are made of; without those of which something is gone."""
+    found = [each for each in await fragments(ports, ids) if each is not None]
+    if not found:
+        return []
+    originals: dict[int, Fragment | None] = {}
+    if boosted := [each.status.boost_of for each in found if each.status.boost_of]:
+        originals = dict(zip(boosted, await fragments(ports, boosted), strict=True))
+    authors = {each.status.author for each in (*found, *originals.values()) if each is not None}
+    persons = dict(zip(authors, await people(ports, list(authors)), strict=True))
+    targets = list({each.status.boost_of or each.status.status_id for each in found})
+    totals_found = await ports.cache.get_many(TOTALS, targets, _Loader(ports).totals)
+    counted = dict(zip(targets, totals_found, strict=True))
+    every = []
+    for each in found:
+        status, original, original_author = each.status, None, None
+        if status.boost_of:
+            original = originals[status.boost_of]
+            original_author = persons[original.status.author] if original else None
+            if original_author is None:
+                continue
+        person = persons[status.author]
+        if person is not None:
+            total = counted[status.boost_of or status.status_id] or _NO_TOTALS
+            every.append(Parts(each, person, original, original_author, total))
+    return every
+
+
+def _plain(parts: Parts, *, signed_in: bool) -> Plain:
+    status = parts.fragment.status
+    authors: tuple[int, ...] = (status.author,)
+    target = status
+    to_all = is_open(status, parts.author.account)
+    if parts.original is not None and parts.original_author is not None:
+        target = parts.original.status
+        authors = (status.author, target.author)
+        to_all = to_all and is_open(target, parts.original_author.account)
+    view = put_together(_view(parts, signed_in=signed_in))
+    return Plain(view, parts, target.status_id, target.root, authors, to_all, target.poll is not None)
 
 
 def _passes(gate: Gate, viewer: Viewer, parts: Parts) -> bool:
@@ -226,61 +237,30 @@ def _passes(gate: Gate, viewer: Viewer, parts: Parts) -> bool:
     return gate(viewer, parts.original.status, parts.original_author.account)
 
 
-class _Page:
-    """Makes views for one viewer: plain ones where there is nothing to mark, as these are kept for all."""
-
-    def __init__(self, ports: Ports, viewer: Viewer, flags: dict[int, int]) -> None:
-        self._ports, self._me, self._flags = ports, viewer.account_id, flags
-        self._kept = ports.views.signed_in if viewer.account_id else ports.views.anonymous
-
-    def plain(self, parts: Parts) -> Plain:
-        """The view as it is for one who did not write it and did nothing with it."""
-        status_id = parts.fragment.status.status_id
-        plain = self._kept.get(status_id)
-        # Parts that are the same objects are equal at once; others are compared, and equal ones do no harm.
-        if plain is None or plain.parts != parts:
-            view = put_together(_view(parts, signed_in=bool(self._me)))
-            plain = self._kept[status_id] = Plain(parts, view, _is_open(parts))
-        return plain
-
-    async def marked(self, plain: Plain) -> StatusView:
-        """The same with the viewer's flags and the poll as the viewer sees it, where there are any."""
-        parts, me = plain.parts, self._me
-        status = parts.fragment.status
-        target = status if parts.original is None else parts.original.status
-        bits = 0
-        if flags := self._flags:
-            bits = flags.get(target.status_id, 0) | flags.get(target.root, 0) & MUTED
-        if not bits and target.poll is None and (not me or me not in (status.author, target.author)):
-            return plain.view
-        poll = None if target.poll is None else await self._poll(target, parts.totals, bits)
-        return _view(parts, flags=bits, poll=poll, me=me, signed_in=bool(me))
-
-    async def _poll(self, status: Status, total: Totals, bits: int) -> bytes:
-        own: tuple[int, ...] | None = None
-        if bits & VOTED:
-            row = await self._ports.store.get(POLL_VOTES, (status.status_id, self._me))
-            own = row.choices if row else None
-        elif self._me == status.author:
-            own = ()
-        assert status.poll is not None
-        return poll_json(
-            status.status_id,
-            status.poll,
-            votes=total.votes,
-            voters=total.voters,
-            now_ms=self._ports.clock.now_ms(),
-            own=own,
-            signed_in=bool(self._me),
-        )
+async def _marked(ports: Ports, parts: Parts, me: int, bits: int) -> StatusView:
+    """The view with the viewer's flags, and with the poll as the viewer sees it."""
+    status = (parts.original or parts.fragment).status
+    poll = None if status.poll is None else await _poll(ports, status, parts.totals, bits, me)
+    return _view(parts, flags=bits, poll=poll, me=me, signed_in=me != 0)
 
 
-def _is_open(parts: Parts) -> bool:
-    if not is_open(parts.fragment.status, parts.author.account):
-        return False
-    if parts.original is None or parts.original_author is None:
-        return True
-    return is_open(parts.original.status, parts.original_author.account)
+async def _poll(ports: Ports, status: Status, total: Totals, bits: int, me: int) -> bytes:
+    own: tuple[int, ...] | None = None
+    if bits & VOTED:
+        row = await ports.store.get(POLL_VOTES, (status.status_id, me))
+        own = row.choices if row else None
+    elif me == status.author:
+        own = ()
+    assert status.poll is not None
+    return poll_json(
+        status.status_id,
+        status.poll,
+        votes=total.votes,
+        voters=total.voters,
+        now_ms=ports.clock.now_ms(),
+        own=own,
+        signed_in=me != 0,
+    )
 
 
 def _view(

@@ -43,3 +43,6 @@ class Ports:
     studio: Studio = field(default_factory=Studio)
     outbound: Outbound = field(default_factory=Outbound)
     views: Views = field(default_factory=Views)
+
+    def __post_init__(self) -> None:
+        self.views.follow(self.cache)

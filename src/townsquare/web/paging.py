@@ -95,6 +95,8 @@ def offset_link_header(request: Request, offset: int, count: int, limit: int) ->
 
 def _page_url(request: Request, name: str, value: int) -> str:
     """This request's absolute URL with one page parameter, the other parameters kept, all sorted by name."""
+    if not request.query_string:
+        return f"{request.base_url}{request.path}?{name}={value}"
     pairs = [pair for pair in decode_pairs(request.query_string.encode()) if pair[0] not in _PAGE_PARAMETERS]
     pairs.append((name, str(value)))
     pairs.sort(key=lambda pair: pair[0])

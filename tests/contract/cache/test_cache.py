@@ -223,3 +223,12 @@ async def test_many_counters_do_not_mix(cache: Cache) -> None:
     for n in range(2000):
         await cache.count(f"key {n}", window_s=300, amount=n)
     assert [await cache.count(f"key {n}", window_s=300, amount=0) for n in range(2000)] == list(range(2000))
+
+
+async def test_who_listens_hears_of_every_drop_of_its_kind_before_it_returns(caches: list[Cache]) -> None:
+    heard: list[object] = []
+    for cache in caches:
+        cache.on_drop(KIND, heard.append)
+    await caches[0].drop(OTHER, [1])
+    await caches[0].drop(KIND, [3, 4])
+    assert heard == [[3, 4], [3, 4]]

@@ -30,9 +30,11 @@ from townsquare.workers.table import ALL_JOBS
 
 T = TypeVar("T")
 D = TypeVar("D")
+_DraftOf = tuple[int, str, float | None, float | None]  # author, text, hue of a picture, what an answer answers
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 
 _AT_ONCE = 64  # acts under way: they share commits
+_ROUNDS = 50  # of posts, then reactions
 _DRAIN_EVERY = 2_000  # acts, after which the workers' part is done
 _PICTURE_PIXELS = (960, 640)
 
@@ -78,8 +80,7 @@ class Filling:
         """
         await self._people()
         await self._follows()
-        await self._posts()
-        await self._reactions()
+        await self._posts_and_reactions()
         await drain(self._ports, ALL_JOBS, at_once=_AT_ONCE)
         return self.made
 
@@ -118,7 +119,15 @@ class Filling:
         async for _ in self._each("follows", pairs, follow):
             self.made.follows += 1
 
-    async def _posts(self) -> None:
+    async def _posts_and_reactions(self) -> None:
+        """Some posts at a time, and then what people do with those that are there: boosts stand among posts."""
+        acts = self._drafts()
+        step = max(_AT_ONCE, -(-len(acts) // _ROUNDS))
+        for start in range(0, len(acts), step):
+            await self._posts(acts[start : start + step])
+            await self._reactions()
+
+    def _drafts(self) -> list[_DraftOf]:
         wanted = int(self._graph.people * self._plan.posts_each)
         authors = self._by_rank(wanted)
         acts = []
@@ -127,8 +136,10 @@ class Filling:
             picture = None if is_reply or self._random.random() >= self._plan.pictures_part else self._random.random()
             text = self._words.reply() if is_reply else self._words.post()
             acts.append((author, text, picture, self._random.random() if is_reply else None))
+        return acts
 
-        async def post(act: tuple[int, str, float | None, float | None]) -> tuple[int, int]:
+    async def _posts(self, acts: Sequence[_DraftOf]) -> None:
+        async def post(act: _DraftOf) -> tuple[int, int]:
             number, text, picture, reply = act
             account, user = self.made.people[number]
             attached: tuple[int, ...] = ()
@@ -153,11 +164,16 @@ class Filling:
             self.made.posts.append(done)
 
     async def _reactions(self) -> None:
-        posts = self.made.posts
+        """As many as the posts that are there should have by now; most to what is new."""
+        made, posts = self.made, self.made.posts
+        wanted = (
+            ("favourite", int(len(posts) * self._plan.favourites_each) - made.favourites),
+            ("boost", int(len(posts) * self._plan.boosts_each) - made.boosts),
+        )
         acts = [
-            (kind, actor, posts[int(len(posts) * self._random.random() ** 3)][0])
-            for kind, each in (("favourite", self._plan.favourites_each), ("boost", self._plan.boosts_each))
-            for actor in self._by_rank(int(len(posts) * each))
+            (kind, actor, posts[-1 - int(len(posts) * self._random.random() ** 3)][0])
+            for kind, count in wanted
+            for actor in self._by_rank(count)
         ]
 
         async def react(act: tuple[str, int, int]) -> None:
