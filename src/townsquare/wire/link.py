@@ -6,7 +6,7 @@ Box: wire. Source: Redis, /docs/reference/protocol-spec (RESP3).
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 
@@ -84,8 +84,7 @@ class Link(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport, self.up = transport, True
+        self._transport, self.up = cast(asyncio.Transport, transport), True  # uvloop's is of no class of asyncio's
         self._look()
 
     def data_received(self, data: bytes) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.contract.engines import redis_address
@@ -53,7 +54,7 @@ def test_it_does_what_the_model_does(tmp_path: Path, steps: list, below: int, ab
                     assert expected == await feeds.read(owner, limit=limit, **bounds)
         await feeds.close()
 
-    asyncio.run(compare())
+    uvloop.run(compare())  # the loop of a real process, which has connections of its own
 
 
 async def test_a_ring_does_not_grow_for_ever(feeds: RedisFeeds, own: OwnRedis) -> None:
