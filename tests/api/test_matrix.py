@@ -165,6 +165,9 @@ async def test_cve_2026_28431_what_is_anns_is_there_for_ann(town: Cast) -> None:
         "POST /api/v1/follow_requests/{id}/reject": 404,  # accepted already, by the call before
         "POST /api/v1/polls/{id}/votes": 422,  # nobody votes in their own
         "GET /api/v1/timelines/list/{id}": 404,  # nobody has lists
+        "GET /api/v1/notifications/requests/{id}": 404,  # nothing is held back
+        "POST /api/v1/notifications/requests/{id}/accept": 404,
+        "POST /api/v1/notifications/requests/{id}/dismiss": 404,
     }
 
 

@@ -15,6 +15,7 @@ from townsquare.model.paging import Window
 from townsquare.model.tasks import Notify
 from townsquare.render.status import Person, StatusView
 from townsquare.social.hydrate import people, statuses
+from townsquare.social.notification_policy import Verdict, verdict_on
 from townsquare.social.ports import Ports
 from townsquare.social.seeing import may_see
 from townsquare.social.viewer import Viewer, viewer_of
@@ -43,6 +44,7 @@ class NoticeFilter(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[str, ...] = ()  # empty: all
     exclude_types: tuple[str, ...] = ()
     account_id: int = 0
+    filtered: bool | None = False  # held back by the policy; None: both those and the others
 
     def takes(self, row: NotificationRow) -> bool:
         """Whether the row is one of them."""
@@ -50,6 +52,7 @@ class NoticeFilter(msgspec.Struct, frozen=True, kw_only=True):
             (not self.types or row.kind in self.types)
             and row.kind not in self.exclude_types
             and (not self.account_id or row.actor == self.account_id)
+            and (self.filtered is None or row.filtered is self.filtered)
         )
 
 
@@ -191,7 +194,14 @@ async def settle_notice(ports: Ports, told: Notify) -> None:
         return
     if row is not None or not await _is_wanted(ports, told):
         return
-    await ports.store.write([Put(NOTIFICATIONS, msgspec.structs.replace(wanted, notification_id=notification_id))])
+    verdict = await verdict_on(ports, told)
+    if verdict is Verdict.DROP:
+        return
+    held = verdict is Verdict.FILTER
+    made = msgspec.structs.replace(wanted, notification_id=notification_id, filtered=held)
+    await ports.store.write([Put(NOTIFICATIONS, made)])
+    if held:
+        return
     event = NotificationEvent(told.recipient, notification_id)
     ports.streaming.publish(event.topic, encode_event(event))
 

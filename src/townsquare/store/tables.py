@@ -294,7 +294,7 @@ class FollowerDirectoryRow(_Row, frozen=True, kw_only=True):
 
 class RelationRow(_Row, frozen=True, kw_only=True):
     """block, blocked_by, mute, request (somebody asks to follow me), notify (somebody wants a notice of each of my
-    statuses), note: towards one other account."""
+    statuses), note, let_in (its notices come whatever the policy says): towards one other account."""
 
     account_id: int
     kind: str
@@ -319,6 +319,18 @@ class NotificationRow(_Row, frozen=True, kw_only=True):
     actor: int
     status_id: int = 0
     on: bool = True
+    filtered: bool = False  # held back by the account's policy, until it is let in
+
+
+class NotificationPolicyRow(_Row, frozen=True, kw_only=True):
+    """What an account does with notices of whom: accept, filter (hold back), drop."""
+
+    account_id: int
+    not_following: str = "accept"
+    not_followers: str = "accept"
+    new_accounts: str = "accept"
+    private_mentions: str = "accept"
+    limited_accounts: str = "accept"
 
 
 class ConversationRow(_Row, frozen=True, kw_only=True):
@@ -517,6 +529,12 @@ NOTIFICATIONS = Table(
     newest_first=True,
     about="Notices of an account.",
 )
+NOTIFICATION_POLICIES = Table(
+    name="notification_policies",
+    row=NotificationPolicyRow,
+    partition=("account_id",),
+    about="Whose notices an account holds back.",
+)
 CONVERSATIONS = Table(
     name="conversations",
     row=ConversationRow,
@@ -555,5 +573,5 @@ TABLES: tuple[Table[Any], ...] = (
     STATUSES, STATUS_EDITS, AUTHOR_LOG, AUTHOR_LOG_COUNTS, AUTHOR_MONTHS, PINS, THREADS, REPLY_COUNTS, MINE, MARKS,
     REACTIONS, REACTION_COUNTS, POLL_VOTES, POLL_COUNTS, TIMELINES, TAGS, MEDIA, CARDS,
     FOLLOWING, FOLLOWING_COUNTS, FOLLOWERS, FOLLOWER_COUNTS, FOLLOWER_DIRECTORY, RELATIONS,
-    NOTIFICATIONS, CONVERSATIONS, IDEMPOTENCY, OUTBOX, CURSORS, LEASES, TIMERS,
+    NOTIFICATIONS, NOTIFICATION_POLICIES, CONVERSATIONS, IDEMPOTENCY, OUTBOX, CURSORS, LEASES, TIMERS,
 )  # fmt: skip

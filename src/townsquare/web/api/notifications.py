@@ -26,6 +26,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[str, ...] = ()
     exclude_types: tuple[str, ...] = ()
     account_id: str = ""
+    include_filtered: bool = False
 
 
 def wanted(request: Request) -> NoticeFilter:
@@ -36,6 +37,7 @@ def wanted(request: Request) -> NoticeFilter:
         types=asked.types,
         exclude_types=asked.exclude_types,
         account_id=-1 if only is None else only,  # what is no id is nobody's
+        filtered=None if asked.include_filtered else False,
     )
 
 
