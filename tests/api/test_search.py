@@ -125,7 +125,7 @@ async def test_any_string_may_be_searched_for__Pleroma_2_1_1(server: Server, q: 
     params = {"q": q[-5000:], "type": kind, "resolve": "true"}
     answer = await server.client.get("/api/v2/search", params=params, headers=ann.headers)
     assert answer.status_code == 200, answer.text
-    assert time.process_time() - begun < 0.2
+    assert time.process_time() - begun < 1.0
 
 
 async def test_odd_parameters_are_refused(server: Server) -> None:

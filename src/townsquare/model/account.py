@@ -65,6 +65,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     deleted: bool = False  # the name stays taken for ever
     version: int = 0  # grows with every change
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether others see nothing of it: suspended or deleted."""
+        return self.suspended or self.deleted
+
 
 class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A local log-in: what only its person and the server may know."""

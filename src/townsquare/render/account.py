@@ -41,7 +41,7 @@ def header_url(account: Account, base: str, *, still: bool = False) -> str:
 
 def account_dict(account: Account, stats: AccountStats, base: str) -> dict[str, Any]:
     """All fields of the Account entity."""
-    gone = account.suspended or account.deleted
+    gone = account.is_gone
     shown: dict[str, Any] = {
         "id": str(account.account_id),
         "username": account.username,

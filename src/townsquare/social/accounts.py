@@ -52,7 +52,7 @@ async def standing(ports: Ports, account_id: int) -> Person:
     Raises: NotFound.
     """
     (person,) = await people(ports, [account_id])
-    if person is None or person.account.deleted or person.account.suspended:
+    if person is None or person.account.is_gone:
         raise NotFound
     return person
 
@@ -68,13 +68,14 @@ async def shown(ports: Ports, account_id: int) -> Person:
     return person
 
 
+async def standing_people(ports: Ports, ids: Sequence[int]) -> list[Person]:
+    """Those of the accounts that people may see in lists, in the ids' order."""
+    return [person for person in await people(ports, ids) if person is not None and not person.account.is_gone]
+
+
 async def shown_jsons(ports: Ports, ids: Sequence[int]) -> list[bytes]:
     """The JSON of those accounts that people may see in lists, in the ids' order."""
-    return [
-        person.json
-        for person in await people(ports, ids)
-        if person is not None and not person.account.deleted and not person.account.suspended
-    ]
+    return [person.json for person in await standing_people(ports, ids)]
 
 
 async def lookup(ports: Ports, handle: str) -> Person:

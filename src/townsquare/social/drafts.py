@@ -103,7 +103,7 @@ async def resolve_mentions(ports: Ports, handles: tuple[tuple[str, str], ...]) -
     return tuple(
         Mention(account.account_id, account.username)
         for account in accounts
-        if account is not None and not account.suspended and not account.deleted
+        if account is not None and not account.is_gone
     )
 
 

@@ -19,7 +19,7 @@ from townsquare.social.drafts import (
     resolve_mentions,
 )
 from townsquare.social.hydrate import drop_totals, visible
-from townsquare.social.media import MAX_DESCRIPTION
+from townsquare.social.media import check_description
 from townsquare.social.ports import Ports
 from townsquare.social.statuses import MEDIA_KEPT_MS, own_status, poll_timers, replace
 from townsquare.social.timers import timer
@@ -182,8 +182,7 @@ async def _describe(ports: Ports, author: Account, media: tuple[int, ...], chang
             continue
         change = wanted[row.media_id]
         description = row.description if change.description is None else change.description
-        if len(description) > MAX_DESCRIPTION:
-            raise Invalid(f"Validation failed: Description is too long (maximum is {MAX_DESCRIPTION} characters)")
+        check_description(description)
         focus = change.focus or row.focus
         if (description, focus) != (row.description, row.focus):
             await attachments.describe(ports, row, description=description, focus=focus)

@@ -271,7 +271,7 @@ async def familiar(ports: Ports, *, actor: Account, ids: Sequence[int], most: in
     mine = [row.target for row in await rows.all_following(ports.store, actor.account_id) if row.state == ON]
     found: list[tuple[int, list[int]]] = []
     for account_id, person in zip(ids, await people(ports, ids), strict=True):
-        if person is None or person.account.deleted or person.account.suspended:
+        if person is None or person.account.is_gone:
             continue
         if person.account.hide_collections or account_id == actor.account_id:
             found.append((account_id, []))

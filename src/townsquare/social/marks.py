@@ -14,7 +14,8 @@ from townsquare.model.paging import Window
 from townsquare.model.status import Status, StatusCounts
 from townsquare.model.tasks import AnyTask, ApplyReaction
 from townsquare.render.status import Person, StatusView, totals
-from townsquare.social.hydrate import drop_flags, drop_totals, people, statuses, visible
+from townsquare.social.accounts import standing_people
+from townsquare.social.hydrate import drop_flags, drop_totals, statuses, visible
 from townsquare.social.ports import Ports
 from townsquare.social.seeing import may_see
 from townsquare.social.viewer import Viewer, viewer_of
@@ -127,8 +128,7 @@ async def reacted(
     view = await visible(ports, status_id, viewer)
     rows = await reactions_page(ports.store, (view.reblog or view).status.status_id, kind, window)
     hidden = viewer.blocking | viewer.blocked_by
-    found = await people(ports, [row.account_id for row in rows if row.account_id not in hidden])
-    shown = [each for each in found if each is not None and not each.account.suspended and not each.account.deleted]
+    shown = await standing_people(ports, [row.account_id for row in rows if row.account_id not in hidden])
     return shown, [row.account_id for row in rows]
 
 

@@ -107,7 +107,7 @@ async def dressed(ports: Ports, page: Sequence[NotificationRow], viewer: Viewer)
     shown = []
     for row in page:
         person = persons[row.actor]
-        if person is None or person.account.deleted or person.account.suspended:
+        if person is None or person.account.is_gone:
             continue
         if row.kind not in WITHOUT_STATUS and row.status_id not in views:
             continue
@@ -227,7 +227,7 @@ async def _is_wanted(ports: Ports, told: Notify) -> bool:
     recipient, actor = await people(ports, [told.recipient, told.actor])
     if recipient is None or recipient.account.deleted or recipient.account.domain:
         return False
-    if actor is None or actor.account.deleted or actor.account.suspended:
+    if actor is None or actor.account.is_gone:
         return False
     viewer = await viewer_of(ports, told.recipient)
     if told.actor != told.recipient and (

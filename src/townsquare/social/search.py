@@ -15,8 +15,8 @@ from townsquare.model.account import Account, Visibility
 from townsquare.model.paging import Window
 from townsquare.model.status import Status
 from townsquare.render.status import StatusView
-from townsquare.social.accounts import find_handle
-from townsquare.social.hydrate import people, statuses
+from townsquare.social.accounts import find_handle, standing_people
+from townsquare.social.hydrate import statuses
 from townsquare.social.ports import Ports
 from townsquare.social.seeing import may_list
 from townsquare.social.tags import Tag, tag_rows, tags_of
@@ -108,13 +108,8 @@ async def find_accounts(
     ids = list(dict.fromkeys([*([exact.account_id] if exact else []), *found]))
     if following:
         ids = [each for each in ids if each in viewer.following]
-    persons = await people(ports, ids[: wanted + limit])
-    standing = [
-        person.account.account_id
-        for person in persons
-        if person is not None and not person.account.deleted and not person.account.suspended
-    ]
-    return standing[offset:wanted]
+    standing = await standing_people(ports, ids[: wanted + limit])
+    return [person.account.account_id for person in standing[offset:wanted]]
 
 
 async def _find_statuses(ports: Ports, words: str, query: Query, viewer: Viewer) -> list[StatusView]:

@@ -88,7 +88,7 @@ async def recount(ports: Ports) -> ServerStats:
     after = b""
     while True:
         accounts, after = await ports.store.scan(ACCOUNTS, after=after, limit=_PAGE)
-        local = [each for each in accounts if not each.domain and not each.deleted and not each.suspended]
+        local = [each for each in accounts if not each.domain and not each.is_gone]
         stats = await ports.store.get_many(ACCOUNT_STATS, [(each.account_id,) for each in local])
         for account, row in zip(local, stats, strict=True):
             tally.add(account, row or AccountStats(account_id=account.account_id))

@@ -154,7 +154,7 @@ def check_log_in(account: Account, user: User) -> None:
 
 def closed_reason(account: Account, user: User) -> str:
     """Why a user may not act just now; empty if they may."""
-    if user.disabled or account.suspended or account.deleted:
+    if user.disabled or account.is_gone:
         return DISABLED
     if not user.confirmed:
         return UNCONFIRMED

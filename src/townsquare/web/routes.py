@@ -105,6 +105,26 @@ class Request:
         """The id of the account that asks; 0 for nobody."""
         return self.session.account.account_id if self.session and self.session.account else 0
 
+    @property
+    def user(self) -> User:
+        """The user that asks.
+
+        Raises: Unauthorized where there is none.
+        """
+        if self.session is None or self.session.user is None:
+            raise Unauthorized
+        return self.session.user
+
+    @property
+    def token(self) -> Token:
+        """The token that the request carries.
+
+        Raises: Unauthorized where there is none.
+        """
+        if self.session is None:
+            raise Unauthorized
+        return self.session.token
+
     def id(self, name: str = "id") -> int:
         """An id from the path.
 

@@ -27,7 +27,7 @@ async def index_status(task: IndexStatus, ports: Ports) -> None:
     """Make a status findable for those who may find it, or for nobody if it is gone. Safe to run twice."""
     status = await ports.store.get(STATUSES, (task.status_id,))
     author = await ports.store.get(ACCOUNTS, (status.author,)) if status else None
-    if status is None or author is None or status.deleted or status.boost_of or author.deleted or author.suspended:
+    if status is None or author is None or status.deleted or status.boost_of or author.is_gone:
         await ports.search.remove("status", [task.status_id])
         return
     words = [status.spoiler_text, status.text, *(status.poll.options if status.poll else ())]
@@ -72,7 +72,7 @@ async def _index_tags(ports: Ports, tags: Sequence[str]) -> None:
 async def index_account(task: IndexAccount, ports: Ports) -> None:
     """Make an account findable by its names (and by its note if it wants to be discovered), or no longer."""
     account = await ports.store.get(ACCOUNTS, (task.account_id,))
-    if account is None or account.deleted or account.suspended:
+    if account is None or account.is_gone:
         await ports.search.remove("account", [task.account_id])
         return
     now_ms = ports.clock.now_ms()

@@ -86,7 +86,7 @@ async def test_no_query_is_an_error_and_none_is_slow(search: Search, words: str)
     for kind in ("status", "account", "tag"):
         before_s = time.process_time()
         assert await found(search, words, kind=kind) == []
-        assert time.process_time() - before_s < 0.2
+        assert time.process_time() - before_s < 1.0
 
 
 async def test_operators_are_words(search: Search) -> None:

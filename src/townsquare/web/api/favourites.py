@@ -10,7 +10,6 @@ from townsquare.social import favourites, marks, reblogs
 from townsquare.social.ports import Ports
 from townsquare.social.viewer import viewer_of
 from townsquare.web.api.joined import joined
-from townsquare.web.api.statuses import signed_in
 from townsquare.web.paging import link_header, window
 from townsquare.web.routes import Access, Limit, Request, Response, Route
 
@@ -31,11 +30,10 @@ async def unfavourite(request: Request, ports: Ports) -> Response:
 
 async def reblog(request: Request, ports: Ports) -> Response:
     """Boost a status; the answer is the boost."""
-    _, user = signed_in(request)
     view = await reblogs.reblog(
         ports,
         actor=request.account,
-        user=user,
+        user=request.user,
         status_id=request.id(),
         visibility=request.read(_Reblog).visibility or None,
     )

@@ -5,8 +5,7 @@ Box: web. Source: Mastodon API, /methods/statuses/
 
 import msgspec
 
-from townsquare.model.account import User
-from townsquare.model.errors import Invalid, NotFound, Unauthorized
+from townsquare.model.errors import Invalid, NotFound
 from townsquare.render.account import account_url
 from townsquare.render.status import status_json, status_list_json
 from townsquare.render.status_edit import deleted_json, edit_json, source_json
@@ -18,8 +17,9 @@ from townsquare.social.hydrate import statuses as hydrate
 from townsquare.social.ports import Ports
 from townsquare.social.seeing import may_see
 from townsquare.social.viewer import viewer_of
+from townsquare.web.api.media import read_focus
 from townsquare.web.params import read_id
-from townsquare.web.routes import Access, Limit, Request, Response, Route, Session
+from townsquare.web.routes import Access, Limit, Request, Response, Route
 
 _MOST_IDS = 40
 _READ = ("read:statuses",)
@@ -85,16 +85,6 @@ class _Policy(msgspec.Struct, frozen=True):
     quote_approval_policy: str
 
 
-def signed_in(request: Request) -> tuple[Session, User]:
-    """The session and the user that asks.
-
-    Raises: Unauthorized where there is none.
-    """
-    if request.session is None or request.session.user is None:
-        raise Unauthorized
-    return request.session, request.session.user
-
-
 def _media_ids(texts: list[str]) -> tuple[int, ...]:
     ids = [read_id(text) for text in texts]
     if None in ids:
@@ -110,7 +100,6 @@ async def create(request: Request, ports: Ports) -> Response:
         raise Invalid("Validation failed: Scheduled at is not possible on this server yet")
     if form.quoted_status_id:
         raise Invalid("Validation failed: Quoted status is not possible on this server yet")
-    session, user = signed_in(request)
     draft = Draft(
         text=form.status,
         spoiler_text=form.spoiler_text,
@@ -122,11 +111,11 @@ async def create(request: Request, ports: Ports) -> Response:
         media=_media_ids(form.media_ids),
         poll=form.poll.draft() if form.poll else None,
         quote_policy=form.quote_approval_policy or None,
-        app_name=session.token.app_name,
-        app_website=session.token.app_website,
+        app_name=request.token.app_name,
+        app_website=request.token.app_website,
         key=request.headers.get("idempotency-key", ""),
     )
-    status_id = await statuses.post(ports, author=request.account, user=user, draft=draft)
+    status_id = await statuses.post(ports, author=request.account, user=request.user, draft=draft)
     return await _shown(request, ports, status_id)
 
 
@@ -164,7 +153,6 @@ async def delete(request: Request, ports: Ports) -> Response:
 async def edit(request: Request, ports: Ports) -> Response:
     """Change an own status."""
     form = request.read(_Edit)
-    _, user = signed_in(request)
     change = edits.Change(
         text=form.status,
         spoiler_text=form.spoiler_text,
@@ -172,29 +160,19 @@ async def edit(request: Request, ports: Ports) -> Response:
         language=form.language,
         media=None if form.media_ids is None else _media_ids(form.media_ids),
         media_changes=tuple(
-            edits.MediaChange(media_id=read_id(each.id) or 0, description=each.description, focus=_focus(each.focus))
+            edits.MediaChange(
+                media_id=read_id(each.id) or 0, description=each.description, focus=read_focus(each.focus)
+            )
             for each in form.media_attributes
         ),
         poll=form.poll.draft() if form.poll else None,
     )
-    await edits.edit(ports, author=request.account, user=user, status_id=request.id(), change=change)
+    await edits.edit(ports, author=request.account, user=request.user, status_id=request.id(), change=change)
     if form.quote_approval_policy:
         await statuses.set_quote_policy(
             ports, author=request.account, status_id=request.id(), policy=form.quote_approval_policy
         )
     return await _shown(request, ports, request.id())
-
-
-def _focus(text: str | None) -> tuple[float, float] | None:
-    if not text:
-        return None
-    try:
-        x, y = (float(part) for part in text.split(","))
-    except ValueError as exc:
-        raise Invalid("Validation failed: Focus is invalid") from exc
-    if not (-1 <= x <= 1 and -1 <= y <= 1):
-        raise Invalid("Validation failed: Focus is invalid")
-    return x, y
 
 
 async def history(request: Request, ports: Ports) -> Response:

@@ -48,7 +48,7 @@ async def webfinger(request: Request, ports: Ports) -> Response:
         raise BadRequest("param is missing or the value is empty: resource")
     name = _name_in(resource, ports)
     account = await by_handle(ports.store, name) if name else None
-    if account is None or account.deleted or account.suspended:
+    if account is None or account.is_gone:
         raise NotFound
     answer = json_response(_jrd(account, ports))
     answer.content_type = _JRD
