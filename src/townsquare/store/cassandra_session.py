@@ -34,6 +34,10 @@ _MISTAKES = (
 )
 _NO_ENTRY = (errors.CassErrorServerBadCredentials, errors.CassErrorServerUnauthorized)
 _FORM = "cassandra://[USER:PASSWORD@]HOST[,HOST...][:PORT]/KEYSPACE[?dc=NAME]"
+_URL = re.compile(
+    r"cassandra://(?:(?P<user>[^:@/]*):(?P<password>[^@/]*)@)?(?P<hosts>[^/:@?]+)(?::(?P<port>\d{1,5}))?"
+    r"/(?P<keyspace>[a-z][a-z0-9_]{0,47})(?:\?(?P<query>.*))?"
+)
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +53,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_url(url: str) -> Address:
     """The address in a setting. Raises: ValueError with a sentence that does not show the password."""
-    found = re.fullmatch(
-        r"cassandra://(?:(?P<user>[^:@/]*):(?P<password>[^@/]*)@)?(?P<hosts>[^/:@?]+)(?::(?P<port>\d{1,5}))?"
-        r"/(?P<keyspace>[a-z][a-z0-9_]{0,47})(?:\?(?P<query>.*))?",
-        url,
-    )
+    found = _URL.fullmatch(url)
     options = dict(parse_qsl(found["query"] or "")) if found is not None else {}
     if found is None or options.keys() - {"dc"}:
         raise ValueError(f"The setting store must look like {_FORM}; the keyspace is of a-z, 0-9 and _.")
