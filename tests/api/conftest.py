@@ -1,11 +1,15 @@
-"""A whole web server over memory engines, in this process."""
+"""A whole web server in this process, over memory engines; over Redis where `TOWNSQUARE_TEST_PROFILE=redis` says so."""
 
+import dataclasses
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
+from tests.contract.engines import open_cache, open_feeds, open_streaming
 from tests.work import do_all
 
 from townsquare.cache.memory import MemoryCache
@@ -140,11 +144,23 @@ def memory_ports(clock: SetClock, *, chaos: bool = False, **settings: Any) -> Po
     )
 
 
+def ports_of_profile(clock: SetClock, folder: Path) -> Ports:
+    """Engines as the profile has them, with keys of the folder's own."""
+    ports = memory_ports(clock)
+    profile = os.environ.get("TOWNSQUARE_TEST_PROFILE", "memory")
+    if profile == "memory":
+        return ports
+    streaming = open_streaming(profile, folder)
+    cache, feeds = open_cache(profile, folder, clock, streaming), open_feeds(profile, folder)
+    return dataclasses.replace(ports, streaming=streaming, cache=cache, feeds=feeds)
+
+
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
     """The server with all its routes."""
     clock = SetClock(NOW_MS)
-    ports = memory_ports(clock)
+    ports = ports_of_profile(clock, tmp_path)
+    await ports.streaming.start()
     hub = Hub(ports, payloads_of(ports))
     await hub.start()
     app = web_app(ports, hub)
@@ -156,4 +172,5 @@ async def server() -> AsyncIterator[Server]:
     async with client_of(app) as client:
         yield Server(ports=ports, app=app, hub=hub, clock=clock, client=client, drain=drain)
     await hub.stop()
-    await ports.store.close()
+    for engine in (ports.cache, ports.feeds, ports.streaming, ports.store):
+        await engine.close()

@@ -12,7 +12,7 @@ Box: cache.
 
 import asyncio
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -60,6 +60,9 @@ class LayeredCache:
             self._owe(kind.name, keys)
             tell_drops(self._streaming, _OWED, kind.name, keys)
         await self._inner.drop(kind, keys)
+
+    def on_drop(self, kind: Kind[Any], listener: Callable[[Sequence[Any] | None], None]) -> None:
+        self._inner.on_drop(kind, listener)
 
     async def count(self, key: str, *, window_s: int, amount: int = 1) -> int:
         now_s = self._now_ms() // 1000
