@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from townsquare.model.account import Account
 from townsquare.model.errors import Invalid
+from townsquare.render.status import StatusView
 from townsquare.social import bookmarks, favourites, follows, notifications, polls, reblogs, relations, statuses
 from townsquare.social.follows import FollowOptions
 from townsquare.social.hydrate import visible
@@ -32,47 +33,46 @@ def back(request: Request) -> Response:
 # Posts ----------------------------------------------------------------------------------------------------------------
 
 
-async def _after(request: Request, ports: Ports) -> Response:
+def _after(request: Request, ports: Ports, view: StatusView) -> Response:
     if request.params.get("part") != "post":
         return back(request)
-    view = await visible(ports, request.id(), await viewer_of(ports, request.account_id))
     return Response(post(view, Look(now_ms=ports.clock.now_ms())).encode("utf-8", "replace"), content_type=HTML)
 
 
 async def favourite(request: Request, ports: Ports) -> Response:
     """Mark a post as a favourite."""
-    await favourites.favourite(ports, actor=request.account, status_id=request.id())
-    return await _after(request, ports)
+    view = await favourites.favourite(ports, actor=request.account, status_id=request.id())
+    return _after(request, ports, view)
 
 
 async def unfavourite(request: Request, ports: Ports) -> Response:
     """Take a favourite back."""
-    await favourites.unfavourite(ports, actor=request.account, status_id=request.id())
-    return await _after(request, ports)
+    view = await favourites.unfavourite(ports, actor=request.account, status_id=request.id())
+    return _after(request, ports, view)
 
 
 async def boost(request: Request, ports: Ports) -> Response:
     """Boost a post."""
-    await reblogs.reblog(ports, actor=request.account, user=user_of(request), status_id=request.id())
-    return await _after(request, ports)
+    view = await reblogs.reblog(ports, actor=request.account, user=user_of(request), status_id=request.id())
+    return _after(request, ports, view)
 
 
 async def unboost(request: Request, ports: Ports) -> Response:
     """Take a boost back."""
-    await reblogs.unreblog(ports, actor=request.account, status_id=request.id())
-    return await _after(request, ports)
+    view = await reblogs.unreblog(ports, actor=request.account, status_id=request.id())
+    return _after(request, ports, view)
 
 
 async def bookmark(request: Request, ports: Ports) -> Response:
     """Keep a post for later."""
-    await bookmarks.bookmark(ports, actor=request.account, status_id=request.id(), on=True)
-    return await _after(request, ports)
+    view = await bookmarks.bookmark(ports, actor=request.account, status_id=request.id(), on=True)
+    return _after(request, ports, view)
 
 
 async def unbookmark(request: Request, ports: Ports) -> Response:
     """Keep a post no longer."""
-    await bookmarks.bookmark(ports, actor=request.account, status_id=request.id(), on=False)
-    return await _after(request, ports)
+    view = await bookmarks.bookmark(ports, actor=request.account, status_id=request.id(), on=False)
+    return _after(request, ports, view)
 
 
 async def pin(request: Request, ports: Ports) -> Response:
@@ -106,7 +106,8 @@ async def vote(request: Request, ports: Ports) -> Response:
     if not choices:
         raise Invalid("Choose an option first")
     await polls.vote(ports, actor=request.account, poll_id=request.id(), choices=choices)
-    return await _after(request, ports)
+    view = await visible(ports, request.id(), await viewer_of(ports, request.account_id))
+    return _after(request, ports, view)
 
 
 # People ---------------------------------------------------------------------------------------------------------------

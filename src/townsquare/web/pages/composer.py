@@ -29,6 +29,12 @@ DURATIONS_S = {
     259_200: "3 days",
     604_800: "7 days",
 }
+# Those that many write in; another one is offered to those who chose it in their settings.
+_LANGUAGES = (
+    "ar", "bg", "bn", "ca", "cs", "cy", "da", "de", "el", "en", "eo", "es", "et", "eu", "fa", "fi", "fr", "ga", "gl",
+    "he", "hi", "hr", "hu", "id", "is", "it", "ja", "ko", "lt", "lv", "ms", "nb", "nl", "nn", "pl", "pt", "ro", "ru",
+    "sk", "sl", "sq", "sr", "sv", "ta", "th", "tl", "tr", "uk", "ur", "vi", "zh",
+)  # fmt: skip
 AUDIENCES = {
     Visibility.PUBLIC: "Public",
     Visibility.UNLISTED: "Quiet public",
@@ -192,7 +198,7 @@ def _audience(entry: Entry, user: User) -> Child:
 
 def _language(entry: Entry, user: User) -> Child:
     chosen = entry.language or user.language or user.locale
-    codes = dict.fromkeys((chosen, *sorted(LANGUAGES, key=LANGUAGES.__getitem__)))
+    codes = dict.fromkeys((chosen, *sorted(_LANGUAGES, key=LANGUAGES.__getitem__)))
     options = [tag("option", LANGUAGES.get(code, code), value=code, selected=code == chosen) for code in codes if code]
     return (
         tag("label", "Language", for_="language", class_="visually-hidden"),
