@@ -45,7 +45,7 @@ class LiveServer:
             text=True,
             env=environment(),
             check=False,
-            timeout=60,
+            timeout=300,
         )
         if done.returncode:
             raise AssertionError(f"townsquare {' '.join(words)}: {done.stderr}")
