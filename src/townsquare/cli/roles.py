@@ -48,7 +48,14 @@ def set_up_logging(settings: Settings) -> None:
         format="%(asctime)s %(levelname)-7s %(name)s[%(process)d] %(message)s",
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it would log addresses of streams, with tokens
+    server = logging.getLogger("uvicorn.error")
+    server.setLevel(logging.WARNING)  # it would log addresses of streams, with tokens
+    server.addFilter(_is_a_fault)
+
+
+def _is_a_fault(record: logging.LogRecord) -> bool:
+    """Whether a line of the HTTP server's is worth one: it takes every refused WebSocket for an unfinished one."""
+    return not record.getMessage().startswith("ASGI callable returned without completing handshake")
 
 
 def listen(settings: Settings, *, shared: bool = False) -> socket.socket:
