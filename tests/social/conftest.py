@@ -30,6 +30,19 @@ from townsquare.streaming.memory import MemoryStreaming
 NOW_MS = 1_793_000_000_000
 
 
+@asynccontextmanager
+async def bare_ports(clock: SetClock, settings: Settings) -> AsyncIterator[Ports]:
+    """Store, queue and outbox alone: what workers need to take and settle tasks."""
+    store, queue, unused = MemoryStore(TABLES, clock=clock), MemoryQueue(clock), cast(Any, None)
+    new_id, cache = Snowflake(clock, 1), MemoryCache(MemoryStreaming(), clock, counters=None)
+    yield Ports(
+        store=store, cache=cache, feeds=unused, queue=queue, streaming=unused, search=unused, media=unused,
+        mail=unused, outbox=Outbox(store, queue, new_id), settings=settings, clock=clock, new_id=new_id,
+    )  # fmt: skip
+    await store.close()
+    await queue.close()
+
+
 @dataclass(kw_only=True)
 class Town:
     """Some people and all the engines they need."""

@@ -74,7 +74,6 @@ async def test_a_page_becomes_a_card_with_its_picture(far: FarServer, ports: Por
     picture = await ports.media.get(card.image)
     assert picture is not None
     assert SECRET not in picture
-    assert await cards.load_many(ports, [far.url("/a"), "http://other.example/"]) == [card, None]
 
 
 @pytest.mark.slow
@@ -97,7 +96,6 @@ async def test_the_picture_stays_when_the_text_is_fetched_again(far: FarServer, 
 async def test_pages_without_a_card_are_remembered_for_a_day(far: FarServer, ports: Ports, page: bytes) -> None:
     far.pages["/a"] = page
     assert (await card_of(ports, far.url("/a"))).failed
-    assert await cards.load_many(ports, [far.url("/a")]) == [None]
     asked = len(far.asked)
     await card_of(ports, far.url("/a"))
     assert len(far.asked) == asked

@@ -7,20 +7,14 @@ from itertools import pairwise
 from typing import Any, cast
 
 import pytest
+from tests.social.conftest import bare_ports
 
-from townsquare.cache.memory import MemoryCache
 from townsquare.kit.clock import SetClock
-from townsquare.kit.snowflake import Snowflake
 from townsquare.model.errors import Invalid, NotFound, Unavailable
 from townsquare.model.tasks import AnyTask, CountStatus, FanOutChange, FanOutStatus, FetchCard, Task, encode_task
-from townsquare.queue.memory import MemoryQueue
 from townsquare.queue.port import Consumer, Delivery, Message, Queue
 from townsquare.settings import Settings
-from townsquare.social.outbox import Outbox
 from townsquare.social.ports import Ports
-from townsquare.store.memory import MemoryStore
-from townsquare.store.tables import TABLES
-from townsquare.streaming.memory import MemoryStreaming
 from townsquare.workers.jobs import Job
 from townsquare.workers.lanes import LANES, Lane
 from townsquare.workers.runner import Runner, drain
@@ -37,14 +31,8 @@ def clock() -> SetClock:
 
 @pytest.fixture
 async def ports(clock: SetClock) -> AsyncIterator[Ports]:
-    store, queue, unused = MemoryStore(TABLES, clock=clock), MemoryQueue(clock), cast(Any, None)
-    new_id, cache = Snowflake(clock, 1), MemoryCache(MemoryStreaming(), clock, counters=None)
-    yield Ports(
-        store=store, cache=cache, feeds=unused, queue=queue, streaming=unused, search=unused, media=unused,
-        mail=unused, outbox=Outbox(store, queue, new_id), settings=Settings(drain_s=0.2), clock=clock, new_id=new_id,
-    )  # fmt: skip
-    await store.close()
-    await queue.close()
+    async with bare_ports(clock, Settings(drain_s=0.2)) as opened:
+        yield opened
 
 
 async def put(queue: Queue, *tasks: AnyTask) -> None:

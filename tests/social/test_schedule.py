@@ -2,24 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, cast
 
 import msgspec
 import pytest
+from tests.social.conftest import bare_ports
 
-from townsquare.cache.memory import MemoryCache
 from townsquare.kit.clock import SetClock
-from townsquare.kit.snowflake import Snowflake
 from townsquare.model.tasks import ExpireMute, PollEnded, decode_task
-from townsquare.queue.memory import MemoryQueue
 from townsquare.settings import Settings
-from townsquare.social.outbox import Outbox
 from townsquare.social.ports import Ports
 from townsquare.social.timers import timer
-from townsquare.store.memory import MemoryStore
 from townsquare.store.port import Put
-from townsquare.store.tables import TABLES, TIMERS
-from townsquare.streaming.memory import MemoryStreaming
+from townsquare.store.tables import TIMERS
 from townsquare.workers.schedule import Periodic, Scheduler, bring_timers, relay_outbox
 
 
@@ -30,13 +24,8 @@ def clock() -> SetClock:
 
 @pytest.fixture
 async def ports(clock: SetClock) -> AsyncIterator[Ports]:
-    store, queue, unused = MemoryStore(TABLES, clock=clock), MemoryQueue(clock), cast(Any, None)
-    new_id, cache = Snowflake(clock, 1), MemoryCache(MemoryStreaming(), clock, counters=None)
-    yield Ports(
-        store=store, cache=cache, feeds=unused, queue=queue, streaming=unused, search=unused, media=unused,
-        mail=unused, outbox=Outbox(store, queue, new_id), settings=Settings(), clock=clock, new_id=new_id,
-    )  # fmt: skip
-    await store.close()
+    async with bare_ports(clock, Settings()) as opened:
+        yield opened
 
 
 class Chores:

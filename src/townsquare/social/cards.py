@@ -5,7 +5,6 @@ HTML of the page (players of videos are not embedded). Pages that say nothing ar
 """
 
 import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
@@ -33,12 +32,6 @@ _PAGES = ("text/html", "application/xhtml+xml")
 _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/avif")
 
 log = logging.getLogger(__name__)
-
-
-async def load_many(ports: Ports, urls: Sequence[str]) -> list[Card | None]:
-    """The cards of these links, in their order; None where there is nothing to show. Cost: one read."""
-    rows = await ports.store.get_many(CARDS, [(url_hash(url),) for url in urls]) if urls else []
-    return [row if row is not None and row.title and not row.failed else None for row in rows]
 
 
 async def refresh(ports: Ports, url: str) -> bool:

@@ -11,11 +11,11 @@ from townsquare.model.account import Account, AccountStats
 from townsquare.social.ports import Ports
 from townsquare.social.server_values import read_value, write_value
 from townsquare.store.tables import ACCOUNT_STATS, ACCOUNTS
+from townsquare.store.walk import pages
 
 WEEKS = 12
 DIRECTORY_SIZE = 400  # accounts kept for each order of the directory
 _STATS, _DIRECTORY = "stats", "directory"
-_PAGE = 1000
 _WEEK_MS, _MONTH_MS, _HALF_YEAR_MS = 7 * 86_400_000, 30 * 86_400_000, 180 * 86_400_000
 _MONDAY_MS = 4 * 86_400_000  # 5 January 1970
 
@@ -85,15 +85,11 @@ class _Tally:
 async def recount(ports: Ports) -> ServerStats:
     """Count everything anew and keep the sums. Cost: a walk over all accounts, so the scheduler runs it."""
     tally = _Tally(ports.clock.now_ms())
-    after = b""
-    while True:
-        accounts, after = await ports.store.scan(ACCOUNTS, after=after, limit=_PAGE)
+    async for accounts in pages(ports.store, ACCOUNTS):
         local = [each for each in accounts if not each.domain and not each.is_gone]
         stats = await ports.store.get_many(ACCOUNT_STATS, [(each.account_id,) for each in local])
         for account, row in zip(local, stats, strict=True):
             tally.add(account, row or AccountStats(account_id=account.account_id))
-        if not after:
-            break
     summed = _sums(tally, await read_stats(ports))
     await write_value(ports, _DIRECTORY, msgspec.msgpack.encode(tally.directory()))
     await write_value(ports, _STATS, msgspec.msgpack.encode(summed))

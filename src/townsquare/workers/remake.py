@@ -3,10 +3,7 @@
 Box: workers. Home timelines need nothing: a ring that is not there is made from the logs at the first read.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import TypeVar
-
-import msgspec
+from collections.abc import Callable, Iterable, Sequence
 
 from townsquare.kit.snowflake import ms_of
 from townsquare.model.account import Account
@@ -29,7 +26,6 @@ from townsquare.model.tasks import (
 from townsquare.search.port import Document
 from townsquare.social.ports import Ports
 from townsquare.store.follows import ON
-from townsquare.store.port import Table
 from townsquare.store.tables import (
     ACCOUNTS,
     FOLLOWERS,
@@ -43,30 +39,28 @@ from townsquare.store.tables import (
     MineRow,
     RelationRow,
 )
+from townsquare.store.walk import pages
 from townsquare.workers.index import index_account, index_status
 
 Progress = Callable[[str, int], None]  # of what, how many are done
 
-R = TypeVar("R", bound=msgspec.Struct)
-
-_PAGE = 500
 _TASKS_AT_ONCE = 512  # given to the outbox
 
 
 async def reindex(ports: Ports, progress: Progress) -> int:
     """Put all that may be found into the search index; how many documents were looked at. Safe to repeat."""
     done = 0
-    async for accounts in _pages(ports, ACCOUNTS):
+    async for accounts in pages(ports.store, ACCOUNTS):
         for account in accounts:
             await index_account(IndexAccount(account_id=account.account_id), ports)
         done += len(accounts)
         progress("search index", done)
-    async for statuses in _pages(ports, STATUSES):
+    async for statuses in pages(ports.store, STATUSES):
         for status in statuses:
             await index_status(IndexStatus(status_id=status.status_id), ports)
         done += len(statuses)
         progress("search index", done)
-    async for tags in _pages(ports, TAGS):
+    async for tags in pages(ports.store, TAGS):
         await ports.search.put(
             [Document(kind="tag", id=tag.tag_id, words=tag.name, name=tag.name, version=0) for tag in tags]
         )
@@ -79,22 +73,22 @@ async def redo(ports: Ports, since_ms: int, progress: Progress) -> int:
     """Leave in the outbox the work on all that was done since then, as some of it may not have been finished; how many
     tasks. Each is harmless where it was."""
     tasks = _Tasks(ports)
-    async for accounts in _pages(ports, ACCOUNTS):
+    async for accounts in pages(ports.store, ACCOUNTS):
         await tasks.add(_of_account(account) for account in accounts)
-    async for statuses in _pages(ports, STATUSES):
+    async for statuses in pages(ports.store, STATUSES):
         await tasks.add(
             _of_status(each) for each in statuses if each.deleted or max(each.created_ms, each.edited_ms) >= since_ms
         )
         progress("unfinished work", tasks.n)
-    async for media in _pages(ports, MEDIA):
+    async for media in pages(ports.store, MEDIA):
         await tasks.add(_of_media(each) for each in media)
-    async for acts in _pages(ports, MINE):
+    async for acts in pages(ports.store, MINE):
         await tasks.add(_of_act(act) for act in acts if act.at_ms >= since_ms)
         progress("unfinished work", tasks.n)
-    async for follows in _pages(ports, FOLLOWING):
+    async for follows in pages(ports.store, FOLLOWING):
         await tasks.add(await _of_follows(ports, follows, since_ms))
         progress("unfinished work", tasks.n)
-    async for relations in _pages(ports, RELATIONS):
+    async for relations in pages(ports.store, RELATIONS):
         await tasks.add(_of_relation(each) for each in relations if ms_of(each.at_id) >= since_ms)
     await tasks.commit()
     return tasks.n
@@ -154,12 +148,3 @@ async def _of_follows(ports: Ports, rows: Sequence[FollowingRow], since_ms: int)
 
 def _of_relation(row: RelationRow) -> list[AnyTask]:
     return [ApplyBlock(account_id=row.account_id, target=row.other)] if row.kind == "block" else []
-
-
-async def _pages(ports: Ports, table: Table[R]) -> AsyncIterator[list[R]]:
-    after = b""
-    while True:
-        rows, after = await ports.store.scan(table, after=after, limit=_PAGE)
-        yield rows
-        if not after:
-            return

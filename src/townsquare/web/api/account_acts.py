@@ -12,18 +12,9 @@ from townsquare.web.api.accounts import relationship_response
 from townsquare.web.routes import Request, Response, Route
 
 
-class Follow(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the other one is wanted."""
-
-    reblogs: bool | None = None
-    notify: bool | None = None
-    languages: tuple[str, ...] | None = None
-
-
 async def follow(request: Request, ports: Ports) -> Response:
     """Follow an account, ask to, or change the options of a follow."""
-    asked = request.read(Follow)
-    options = FollowOptions(reblogs=asked.reblogs, notify=asked.notify, languages=asked.languages)
+    options = request.read(FollowOptions)
     await follows.follow(ports, actor=request.account, target_id=request.id(), options=options)
     return await relationship_response(request, ports, request.id())
 

@@ -1,0 +1,20 @@
+"""A walk over all rows of a table, for rebuilds and counts: never within a request.
+
+Box: store.
+"""
+
+from collections.abc import AsyncIterator
+
+from townsquare.store.port import R, Store, Table
+
+_PAGE = 500  # rows
+
+
+async def pages(store: Store, table: Table[R]) -> AsyncIterator[list[R]]:
+    """The rows in the engine's order, some at a time. What is written meanwhile may be among them or not."""
+    after = b""
+    while True:
+        rows, after = await store.scan(table, after=after, limit=_PAGE)
+        yield rows
+        if not after:
+            return
