@@ -312,3 +312,15 @@ async def test_errors_are_pages(server: Server) -> None:
     page = await nobody.open("/nowhere", status=404)
     assert page.headings == 1
     assert "There is no such page here" in page.text
+
+
+async def test_pictures_in_forms_count_as_uploads(server: Server, ann: Person) -> None:
+    browser = await browser_of(server, ann)
+    form = await browser.open("/compose")
+    for n in range(31):
+        files = {"file1": ("1.png", b"no picture", "image/png")}
+        answer = await browser.send(form, "/do/post", files=files, status=str(n))
+        assert answer.status_code == (422 if n < 30 else 429)
+    assert "Slow down a little" in answer.text
+    assert "retry-after" in answer.headers
+    assert (await browser.send(form, "/do/post", status="words")).status_code == 303

@@ -37,9 +37,10 @@ class Rule(msgspec.Struct, frozen=True):
 
 _GENERAL = (Rule("api", 300, 300, Per.TOKEN), Rule("user", 1500, 300, Per.USER))
 PAGING = Rule("paging", 300, 900, Per.CALLER)
+_UPLOADS = Rule("media", 30, 1800, Per.CALLER)
 RULES: dict[Limit, tuple[Rule, ...]] = {
     Limit.API: _GENERAL,
-    Limit.MEDIA: (*_GENERAL, Rule("media", 30, 1800, Per.CALLER)),
+    Limit.MEDIA: (*_GENERAL, _UPLOADS),
     Limit.DELETE: (*_GENERAL, Rule("delete", 30, 1800, Per.CALLER)),
     Limit.SIGN_UP: (*_GENERAL, Rule("sign_up", 5, 1800, Per.NETWORK)),
     Limit.LOG_IN: (*_GENERAL, Rule("log_in", 25, 300, Per.NETWORK)),
@@ -130,6 +131,18 @@ async def count_log_in(ports: Ports, request: Request, name: str) -> None:
         return
     await _count(ports, LOG_IN_NAME_NETWORK, f"{network_of(request.address)}:{name}", now_s=now_s)
     await _count(ports, LOG_IN_NAME, name, now_s=now_s)
+
+
+async def count_upload(ports: Ports, request: Request) -> None:
+    """Count a file that comes with a form which may do without.
+
+    Raises: TooMany.
+    """
+    if ports.settings.test_mode and is_loopback(request.address):
+        return
+    key = _bucket(_UPLOADS, request)
+    if key is not None and await ports.cache.count(key, window_s=_UPLOADS.window_s) > _UPLOADS.limit:
+        raise TooMany(_reset_s(_UPLOADS, ports.clock.now_ms() // 1000) * 1000, _UPLOADS.limit)
 
 
 async def _count(ports: Ports, rule: Rule, key: str, *, now_s: int) -> None:

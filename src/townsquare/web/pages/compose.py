@@ -19,6 +19,7 @@ from townsquare.social.hydrate import visible
 from townsquare.social.ports import Ports
 from townsquare.social.viewer import viewer_of
 from townsquare.store.tables import MEDIA
+from townsquare.web.limits import count_upload
 from townsquare.web.pages.composer import Entry, composer
 from townsquare.web.pages.frame import View, show
 from townsquare.web.pages.layout import own_path, redirect
@@ -225,6 +226,7 @@ async def _pictures(
     for place in range(1, MAX_MEDIA + 1):
         file = request.files.get(f"file{place}")
         if file is not None and file.data:
+            await count_upload(ports, request)
             words = request.params.get(f"description{place}", "")
             kept.append(await _upload(ports, me, file.data, words if isinstance(words, str) else ""))
     return tuple(each.media_id for each in kept)
