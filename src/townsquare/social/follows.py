@@ -14,7 +14,7 @@ from townsquare.model.errors import Forbidden, Invalid, NotFound
 from townsquare.model.paging import Window
 from townsquare.model.tasks import ApplyFollow
 from townsquare.render.relationship import Relation
-from townsquare.social.accounts import standing
+from townsquare.social.accounts import shown, standing
 from townsquare.social.hydrate import people
 from townsquare.social.outbox import MOST_TASKS
 from townsquare.social.ports import Ports
@@ -83,7 +83,7 @@ async def unfollow(ports: Ports, *, actor: Account, target_id: int) -> None:
 
     Raises: NotFound.
     """
-    await known(ports, target_id)
+    await shown(ports, target_id)
     await _end(ports, actor.account_id, target_id, states=(ON, REQUESTED))
 
 
@@ -92,7 +92,7 @@ async def remove_follower(ports: Ports, *, actor: Account, follower_id: int) -> 
 
     Raises: NotFound.
     """
-    await known(ports, follower_id)
+    await shown(ports, follower_id)
     await _end(ports, follower_id, actor.account_id, states=(ON,))
 
 
@@ -192,16 +192,6 @@ async def _end_rows(ports: Ports, ended: Sequence[FollowingRow]) -> None:
         await drop_viewers(ports, [row.account_id for row in some])
 
 
-async def known(ports: Ports, account_id: int) -> None:
-    """Make sure that there is such an account; a suspended one counts.
-
-    Raises: NotFound.
-    """
-    (person,) = await people(ports, [account_id])
-    if person is None or person.account.deleted:
-        raise NotFound
-
-
 # What accounts are to each other --------------------------------------------------------------------------------------
 
 
@@ -232,7 +222,7 @@ async def relationships(
 
 
 def _in_force(kinds: dict[str, RelationRow], now_ms: int) -> dict[str, RelationRow]:
-    return {kind: row for kind, row in kinds.items() if not 0 < row.expires_ms <= now_ms}
+    return {kind: row for kind, row in kinds.items() if not row.is_over(now_ms)}
 
 
 async def followers_and_following(

@@ -59,7 +59,10 @@ async def confirm_email(ports: Ports, *, secret: str) -> User:
 
     Raises: LinkIsOver.
     """
-    row = await _use(ports, kind=CONFIRM, secret=secret)
+    return await _confirm(ports, await _use(ports, kind=CONFIRM, secret=secret))
+
+
+async def _confirm(ports: Ports, row: SecretRow) -> User:
     return await change_user(
         ports,
         row.account_id,
@@ -75,11 +78,7 @@ async def reset_password(ports: Ports, *, secret: str, password: str) -> None:
     sign_up_form.check_password(password)
     row = await _use(ports, kind=RESET, secret=secret)
     await set_password(ports, row.account_id, password)
-    await change_user(
-        ports,
-        row.account_id,
-        lambda user: msgspec.structs.replace(user, confirmed=True) if user.email == row.email else user,
-    )
+    await _confirm(ports, row)
 
 
 async def ask_for_mail(ports: Ports, *, kind: str, email: str) -> None:

@@ -11,7 +11,8 @@ from townsquare.model.account import Account
 from townsquare.model.errors import Forbidden, Invalid
 from townsquare.model.paging import Window
 from townsquare.model.tasks import AnyTask, ApplyBlock, ApplyFollow, ExpireMute
-from townsquare.social.follows import known, severed
+from townsquare.social.accounts import shown
+from townsquare.social.follows import severed
 from townsquare.social.hydrate import people
 from townsquare.social.ports import Ports
 from townsquare.social.timers import timer
@@ -49,7 +50,7 @@ async def unblock(ports: Ports, *, actor: Account, target_id: int) -> None:
 
     Raises: NotFound.
     """
-    await known(ports, target_id)
+    await shown(ports, target_id)
     me = actor.account_id
     old = await relation(ports.store, me, "block", target_id)
     if old is None or not old.on:
@@ -98,7 +99,7 @@ async def unmute(ports: Ports, *, actor: Account, target_id: int) -> None:
 
     Raises: NotFound.
     """
-    await known(ports, target_id)
+    await shown(ports, target_id)
     me = actor.account_id
     old = await relation(ports.store, me, "mute", target_id)
     if old is None or not old.on:
@@ -115,7 +116,7 @@ async def note(ports: Ports, *, actor: Account, target_id: int, comment: str) ->
     """
     if len(comment) > MAX_NOTE:
         raise Invalid(f"Validation failed: Comment is too long (maximum is {MAX_NOTE} characters)")
-    await known(ports, target_id)
+    await shown(ports, target_id)
     row = RelationRow(
         account_id=actor.account_id,
         kind="note",
@@ -143,6 +144,6 @@ async def standing_of(ports: Ports, ids: Sequence[int]) -> dict[int, bytes]:
 
 
 async def _other(ports: Ports, actor: Account, target_id: int) -> None:
-    await known(ports, target_id)
+    await shown(ports, target_id)
     if target_id == actor.account_id:
         raise Forbidden

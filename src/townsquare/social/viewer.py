@@ -69,7 +69,7 @@ async def _load(ports: Ports, account_id: int) -> Viewer:
     others = {}
     for kind in ("block", "blocked_by", "mute"):
         rows = await ports.store.range(RELATIONS, (account_id, kind), limit=_MOST)
-        others[kind] = [row for row in rows if row.on and not 0 < row.expires_ms <= now]
+        others[kind] = [row for row in rows if row.on and not row.is_over(now)]
     return Viewer(
         account_id,
         following=frozenset(row.target for row in following),

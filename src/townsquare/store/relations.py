@@ -33,11 +33,8 @@ async def relations(
 
 async def relation_page(store: Store, account_id: int, kind: str, window: Window, now_ms: int) -> list[RelationRow]:
     """Rows that are on and not over, the highest account id first. Cost: one read, more where many are off."""
-
-    def is_in_force(row: RelationRow) -> bool:
-        return row.on and not 0 < row.expires_ms <= now_ms
-
-    return window.newest_first(await kept_rows(store, RELATIONS, (account_id, kind), window, is_in_force))
+    rows = await kept_rows(store, RELATIONS, (account_id, kind), window, lambda row: row.on and not row.is_over(now_ms))
+    return window.newest_first(rows)
 
 
 async def count_relations(store: Store, account_id: int, kind: str) -> int:

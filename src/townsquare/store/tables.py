@@ -301,9 +301,13 @@ class RelationRow(_Row, frozen=True, kw_only=True):
     other: int
     on: bool
     at_id: int  # orders lists
-    expires_ms: int = 0
+    expires_ms: int = 0  # 0: never
     notifications: bool = True  # mute: also its notices
     comment: str = ""  # note
+
+    def is_over(self, now_ms: int) -> bool:
+        """Whether its time has run out."""
+        return 0 < self.expires_ms <= now_ms
 
 
 # Notices --------------------------------------------------------------------------------------------------------------

@@ -210,7 +210,7 @@ async def apply_block(task: ApplyBlock, ports: Ports) -> None:
 async def expire_mute(task: ExpireMute, ports: Ports) -> None:
     """End a mute whose time is over; one that was made anew since stays."""
     row = await ports.store.get(RELATIONS, (task.account_id, "mute", task.target))
-    if row is not None and row.on and 0 < row.expires_ms <= ports.clock.now_ms():
+    if row is not None and row.on and row.is_over(ports.clock.now_ms()):
         over = msgspec.structs.replace(row, on=False)
         await ports.store.write([Put(RELATIONS, over)], at=row.expires_ms * 1000)
     await drop_viewers(ports, [task.account_id])

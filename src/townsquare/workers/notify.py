@@ -12,12 +12,13 @@ from townsquare.model.tasks import Notify, NotifyMentions, PollEnded
 from townsquare.social.conversations import note_status
 from townsquare.social.notifications import settle_notice
 from townsquare.social.ports import Ports
+from townsquare.store.kept import kept_rows
+from townsquare.store.reactions import buckets_of
 from townsquare.store.relations import relation_page
 from townsquare.store.tables import POLL_VOTES, REACTIONS, STATUSES
 from townsquare.workers.jobs import Job, Jobs
 
 _PAGE = 500
-_BUCKETS = 64  # of reactions
 
 
 async def notify(task: Notify, ports: Ports) -> None:
@@ -64,20 +65,12 @@ async def _tell_subscribers(ports: Ports, status: Status, named: set[int]) -> No
 
 async def _tell_boosters(ports: Ports, status: Status) -> None:
     """Those who boosted a status that was edited."""
-    for bucket in range(_BUCKETS):
-        above = None
-        while True:
-            rows = await ports.store.range(
-                REACTIONS, (status.status_id, bucket), within=("reblog",), above=above, limit=_PAGE
-            )
+    for bucket in range(len(await buckets_of(ports.store, status.status_id))):
+        rest, place = Window(forward=True, limit=_PAGE), (status.status_id, bucket)
+        while rows := await kept_rows(ports.store, REACTIONS, place, rest, lambda row: row.on, within=("reblog",)):
             for row in rows:
-                if row.on:
-                    await settle_notice(ports, _about(status, row.account_id, "update", status.edited_ms))
-            if len(rows) < _PAGE:
-                break
-            above = rows[-1].account_id
-        if not rows and above is None:
-            return
+                await settle_notice(ports, _about(status, row.account_id, "update", status.edited_ms))
+            rest = rest.beyond(rows[-1].account_id)
 
 
 async def poll_ended(task: PollEnded, ports: Ports) -> None:
