@@ -4,13 +4,15 @@ Box: social. Source: Mastodon API, /methods/statuses/
 Writing the author's log row commits a post; a tombstone in `statuses` commits its deletion.
 """
 
+import contextlib
+
 import msgspec
 import numpy as np
 
 from townsquare.feeds.port import Reason
 from townsquare.kit.snowflake import month_of
 from townsquare.model.account import Account, User, Visibility
-from townsquare.model.errors import Conflict, Invalid, NotFound
+from townsquare.model.errors import Conflict, Invalid, NotFound, Unavailable
 from townsquare.model.status import Status
 from townsquare.model.tasks import (
     AnyTask,
@@ -115,7 +117,8 @@ async def commit(ports: Ports, status: Status, *also: AnyTask) -> None:
     if status.poll is not None and status.poll.expires_ms is not None:
         before += poll_timers(ports, status.status_id, status.poll.expires_ms)
     await ports.outbox.commit(before, last, tasks=tasks, at=created_us(status.status_id))
-    await ports.feeds.push(np.array([status.author], np.int64), status.status_id, Reason.SELF)
+    with contextlib.suppress(Unavailable):  # the fan-out does it too, so it only comes later
+        await ports.feeds.push(np.array([status.author], np.int64), status.status_id, Reason.SELF)
 
 
 def poll_timers(ports: Ports, status_id: int, due_ms: int) -> list[Write]:

@@ -2,7 +2,7 @@
 
 Box: social. Source: Mastodon API, /methods/timelines/
 Home is a ring of ids that the fan-out fills. A ring that is not there is made from the authors' logs while its reader
-waits; below its floor the logs are read.
+waits; below its floor the logs are read, and for all of it while rings do not answer.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ import msgspec
 
 from townsquare.feeds.port import RING_LENGTH, Reason
 from townsquare.model.account import Visibility
+from townsquare.model.errors import Unavailable
 from townsquare.model.paging import Window
 from townsquare.render.status import StatusView
 from townsquare.social.hydrate import statuses
@@ -53,6 +54,13 @@ async def home(ports: Ports, account_id: int, window: Window) -> TimelinePage:
 
 
 async def _home_ids(ports: Ports, viewer: Viewer, window: Window) -> list[int]:
+    try:
+        return await _ids_of_ring(ports, viewer, window)
+    except Unavailable:  # of the rings; the logs know it all, and say so themselves if they do not answer either
+        return await _from_logs(ports, viewer, window)
+
+
+async def _ids_of_ring(ports: Ports, viewer: Viewer, window: Window) -> list[int]:
     limit = RING_LENGTH if window.forward else window.limit
     page = await ports.feeds.read(viewer.account_id, below=window.below, above=window.above, limit=limit)
     if page is None:

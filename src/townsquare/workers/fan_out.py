@@ -6,6 +6,8 @@ Box: workers. It reads rows and follower arrays, so its cost is a few reads a ba
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from townsquare.feeds.port import Reason
 from townsquare.model.events import StatusEvent, encode_event
 from townsquare.model.status import Status
@@ -30,6 +32,8 @@ async def fan_out_statuses(tasks: Sequence[FanOutStatus], ports: Ports) -> None:
     languages = await _languages(ports, standing, found)
     for row in standing:
         parent = found[row.reply_to_author] if _answers_another(row) else None
+        # The author's own too: at the time of posting it may not have answered.
+        await ports.feeds.push(np.array([row.author], np.int64), row.status_id, Reason.SELF)
         for accounts in receivers(row, found[row.author], parent, languages.get(row.boost_of, row.language)):
             await ports.feeds.push(accounts, row.status_id, Reason.FOLLOW)
         _tell(ports, row, "update")
