@@ -14,7 +14,7 @@ from townsquare.mail.port import Mail
 from townsquare.model.errors import Unavailable
 
 _SENDER = "Townsquare <noreply@localhost>"
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class LogMailer:
@@ -31,7 +31,7 @@ class LogMailer:
             await asyncio.to_thread(_write, path, data)
         except OSError as exc:
             raise Unavailable("Mail cannot be sent just now") from exc
-        _log.info("A mail is in %s", path)
+        log.info("A mail is in %s", path)
 
     async def close(self) -> None:
         """Nothing to let go of."""

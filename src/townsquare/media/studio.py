@@ -22,11 +22,12 @@ from townsquare.model.errors import Invalid, Unavailable
 
 AT_ONCE = 2  # processes of one studio
 TIMEOUT_S = 20.0
-log = logging.getLogger(__name__)
 TOO_LONG = "Validation failed: File takes too long to work on"
 _OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGKILL)
 _MAX_ANSWER_BYTES = 64 << 20
 _DECODER = msgspec.msgpack.Decoder(Answer)
+
+log = logging.getLogger(__name__)
 
 
 class Studio:

@@ -27,7 +27,7 @@ from townsquare.queue.sqlite_consumer import SqliteConsumer
 from townsquare.queue.sqlite_file import connect, select
 
 T = TypeVar("T")
-_LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _POLL_S = (0.002, 0.020)  # pause between two looks at the file: just after news, and in quiet times
 _TEND_S = 1.0  # how often dead processes are looked for
 _TEND_SOON_S = 0.1  # the same while partitions are changing hands
@@ -135,7 +135,7 @@ class SqliteQueue:
             try:
                 await self._look_about()
             except (apsw.Error, Unavailable):
-                _LOG.exception("queue cannot be read, trying again")
+                log.exception("queue cannot be read, trying again")
                 await asyncio.sleep(_ANEW_S)
 
     async def _look_about(self) -> None:
@@ -178,7 +178,7 @@ class SqliteQueue:
         present = who.present(self._reader)
         dead = self._observer.dead(present, time.monotonic()) - {c.id for c in self._consumers}
         if dead:
-            _LOG.warning("queue consumers %s are gone, their messages are given again", sorted(dead))
+            log.warning("queue consumers %s are gone, their messages are given again", sorted(dead))
             await self.write(lambda db: who.leave(db, dead, as_tried=True))
             present = [one for one in present if one.id not in dead]
         held = who.holdings(self._reader)

@@ -21,7 +21,7 @@ from townsquare.queue import sqlite_shares as who
 from townsquare.queue.port import Delivery, Message
 
 T = TypeVar("T")
-_LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _TOKEN = struct.Struct(">qq")  # consumer, seq
 
 
@@ -99,7 +99,7 @@ class SqliteConsumer:
             try:
                 await self._home.write(lambda db: who.leave(db, [self.id], as_tried=False))
             except Unavailable:
-                _LOG.warning("queue consumer %d could not hand back what it holds; it is given up later", self.id)
+                log.warning("queue consumer %d could not hand back what it holds; it is given up later", self.id)
 
     def hear(self, last_seqs: Mapping[str, int]) -> bool:
         """Take note of how far each lane goes now; whether that is further than was read."""
@@ -145,7 +145,7 @@ class SqliteConsumer:
 
     def _start_anew(self) -> None:
         """The others gave this consumer up, so nothing is held any more; come back as another one."""
-        _LOG.warning("queue consumer %d did not show itself for too long and lost its messages", self.id)
+        log.warning("queue consumer %d did not show itself for too long and lost its messages", self.id)
         self.id, self._joined = secrets.randbits(62), False
         self._held, self._read_to, self._notes, self._open = {}, {}, {}, {}
         self._out = {lane: {} for lane in self._lanes}

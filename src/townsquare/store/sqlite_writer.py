@@ -29,7 +29,7 @@ WAL_PAGES = 2000  # after so many pages (8 MB) the log is copied into the file
 WAL_PAGES_TOO_MANY = 25_000  # and after so many (100 MB) we wait for readers in order to start it afresh
 _ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)  # a statement of 64 rows costs half of 64 statements
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _DOWN = (
     apsw.BusyError,
     apsw.FullError,
@@ -151,7 +151,7 @@ class Writer:
             if time.monotonic() >= upkeep_due_s:
                 upkeep_due_s = time.monotonic() + UPKEEP_EVERY_S
                 if (error := self._do_alone(self._upkeep)) is not None:
-                    _log.warning("Old rows could not be removed: %s", error)
+                    log.warning("Old rows could not be removed: %s", error)
             if self._wal_pages > WAL_PAGES or not going_on:
                 self._checkpoint()
         if self._connection is not None:
@@ -243,7 +243,7 @@ class Writer:
         except apsw.BusyError:
             return  # another process is at it
         except apsw.Error as exc:  # nothing is lost: the log is read as well as the file
-            _log.warning("The log could not be copied into the file: %s", exc)
+            log.warning("The log could not be copied into the file: %s", exc)
 
 
 def _settle(jobs: list[_Job[Any]]) -> None:

@@ -17,7 +17,7 @@ from townsquare.workers.lanes import Lane
 from townsquare.workers.order import Item, Order, Unit
 from townsquare.workers.work import LaneCounts, Work
 
-_LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _TAKE_WAIT_S = 5.0
 _AWAY_S = (0.5, 5.0)  # pause while the queue is away: at first, at most
 _SUSPECT_CUTS = 2
@@ -96,7 +96,7 @@ class _LaneLoop:
             try:
                 return take.result()
             except Unavailable:
-                _LOG.warning("lane %s cannot be read, trying again in %.1f s", self._lane.name, pause_s)
+                log.warning("lane %s cannot be read, trying again in %.1f s", self._lane.name, pause_s)
             await asyncio.wait([stop], timeout=pause_s)
             if self._stopping.is_set():
                 return []

@@ -21,7 +21,7 @@ from townsquare.store.port import Delete, Put
 from townsquare.store.tables import CURSORS, LEASES, TIMERS, CursorRow, LeaseRow, TimerRow
 from townsquare.workers.errors import reason_of
 
-_LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _LEASE = "scheduler"
 _UNREADABLE_LANE = "cleanup"
 _LEASE_MS = 10_000
@@ -131,7 +131,7 @@ class Scheduler:
         try:
             await self._hold()
         except Unavailable as exc:
-            _LOG.warning("the scheduler's lease cannot be asked for (%s)", reason_of(exc))
+            log.warning("the scheduler's lease cannot be asked for (%s)", reason_of(exc))
         if not self.leads:
             return
         now_ms = self._ports.clock.now_ms()
@@ -148,8 +148,8 @@ class Scheduler:
     async def _do(self, periodic: Periodic) -> None:
         try:
             await periodic.handler(self._ports)
-        except Exception:  # noqa: BLE001 - around a task
-            _LOG.exception("periodic task %s failed", periodic.name)
+        except Exception:
+            log.exception("periodic task %s failed", periodic.name)
 
     async def _hold(self) -> None:
         now_ms = self._ports.clock.now_ms()
@@ -176,4 +176,4 @@ class Scheduler:
                 ended = LeaseRow(name=_LEASE, owner=self._owner, until_ms=0)
                 await self._ports.store.slow_compare_and_set(LEASES, held, ended)
             except Unavailable:
-                _LOG.warning("the scheduler's lease could not be given back; it ends by itself")
+                log.warning("the scheduler's lease could not be given back; it ends by itself")

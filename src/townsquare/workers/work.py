@@ -19,7 +19,7 @@ from townsquare.workers.errors import Verdict, reason_of, verdict_of
 from townsquare.workers.jobs import Jobs
 from townsquare.workers.order import Item, Unit
 
-_LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 60.0
 _LONGEST_AWAY_S = 10.0  # pause while an engine is away
@@ -113,18 +113,18 @@ class Work:
         delivery = item.delivery
         about = (type(item.task).__name__, delivery.message.id, delivery.tries, item.job.tries)
         if verdict is Verdict.DROP:
-            _LOG.info("task %s %d has nothing left to do (%s)", *about[:2], reason_of(exc))
+            log.info("task %s %d has nothing left to do (%s)", *about[:2], reason_of(exc))
             await self._call(lambda: self._consumer.done([delivery]))
             self.counts.dropped += 1
             return
         self.counts.failed += 1
         if verdict is Verdict.WAIT:
             delay_s = min(_FIRST_DELAY_S * 2 ** min(self._away - 1, 10), _LONGEST_AWAY_S)
-            _LOG.warning("task %s %d waits for an engine (%s)", *about[:2], reason_of(exc))
+            log.warning("task %s %d waits for an engine (%s)", *about[:2], reason_of(exc))
             await self.hand_back(delivery, delay_s=delay_s)
             self.counts.retried += 1
             return
-        _LOG.error("task %s %d failed, try %d of %d", *about, exc_info=exc)
+        log.error("task %s %d failed, try %d of %d", *about, exc_info=exc)
         self.faults = [*self.faults[-99:], exc]
         if delivery.tries >= item.job.tries:
             await self._park(delivery, reason_of(exc) or "failed")
@@ -134,7 +134,7 @@ class Work:
             self.counts.retried += 1
 
     async def _park(self, delivery: Delivery, reason: str) -> None:
-        _LOG.error("message %d of lane %s is parked: %s", delivery.message.id, delivery.message.lane, reason)
+        log.error("message %d of lane %s is parked: %s", delivery.message.id, delivery.message.lane, reason)
         await self._call(lambda: self._consumer.park(delivery, reason=reason))
         self.counts.parked += 1
 
@@ -145,7 +145,7 @@ class Work:
             try:
                 return await call()
             except Unavailable:
-                _LOG.warning("the queue cannot be told of finished work, trying again in %.1f s", pause_s)
+                log.warning("the queue cannot be told of finished work, trying again in %.1f s", pause_s)
             try:
                 async with asyncio.timeout(pause_s):
                     await self.stopping.wait()
