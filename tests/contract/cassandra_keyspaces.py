@@ -7,7 +7,7 @@ from typing import Any
 
 from townsquare.kit.clock import Clock
 from townsquare.store.cassandra import CassandraStore
-from townsquare.store.cassandra_schema import create_table
+from townsquare.store.cassandra_schema import create_table, make_schema
 from townsquare.store.cassandra_session import Session, read_url
 from townsquare.store.port import Table
 
@@ -19,11 +19,11 @@ def keyspace_url(server: str, tables: Sequence[Table[Any]]) -> str:
 
 async def empty_store(server: str, tables: Sequence[Table[Any]], clock: Clock) -> CassandraStore:
     """A store over it, emptied of what the test before wrote, tombstones included."""
-    url = keyspace_url(server, tables)
-    store = await CassandraStore.open(url, tables, clock=clock)
-    session = await Session.open(read_url(url))
+    address = read_url(keyspace_url(server, tables))
+    session = await Session.open(address)
+    await make_schema(session, address.keyspace, tables)
     async with asyncio.TaskGroup() as tasks:
         for table in tables:
-            tasks.create_task(session.run(f"TRUNCATE {read_url(url).keyspace}.{table.name}"))
-    await session.close()
-    return store
+            tasks.create_task(session.run(f"TRUNCATE {address.keyspace}.{table.name}"))
+    await session.close()  # before the other begins: see Session
+    return await CassandraStore.open(keyspace_url(server, tables), tables, clock=clock)

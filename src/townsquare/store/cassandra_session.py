@@ -21,6 +21,7 @@ CONNECT_WITHIN_S = 5.0
 SCHEMA_WITHIN_S = 60.0  # a change of the schema, on a busy cluster
 AGREE_WITHIN_MS = 30_000  # all nodes on the schema
 ASK_ANOTHER_AFTER_MS = 250  # no answer from one replica: ask a second as well, where a repeat is harmless
+GIVE_UP_AFTER_S = 2 * REQUEST_WITHIN_S  # where the driver itself does not
 RECONNECT_MS = (250, 5_000)
 
 _MISTAKES = (
@@ -68,7 +69,11 @@ def read_url(url: str) -> Address:
 
 
 class Session:
-    """The driver's session, with statements prepared when they are first needed. Use from one event loop."""
+    """The driver's session, with statements prepared when they are first needed. Use from one event loop.
+
+    One in a process: where one ends, the driver may forget to wake those who wait in another. So no wait is without an
+    end of our own.
+    """
 
     def __init__(self, cluster: Any, session: Any) -> None:
         """See `open`."""
@@ -117,7 +122,7 @@ class Session:
     async def run(self, cql: str) -> list[tuple[Any, ...]]:
         """A statement of the schema or its tables, done once and not prepared; its rows."""
         statement = acsylla.create_statement(cql, timeout=SCHEMA_WITHIN_S)
-        return [row.as_tuple() for row in await self._ask(self._session.execute(statement))]
+        return [row.as_tuple() for row in await self._ask(self._session.execute(statement), SCHEMA_WITHIN_S)]
 
     async def read(self, cql: str, cells: Sequence[Any], **options: Any) -> Any:
         """Rows. `options`: the driver's own, as `page_size`."""
@@ -155,9 +160,12 @@ class Session:
             await self._session.close()
             self._cluster.destroy()  # the sockets by which its threads wake the loop
 
-    async def _ask(self, asked: Any) -> Any:
+    async def _ask(self, asked: Any, within_s: float = GIVE_UP_AFTER_S) -> Any:
         try:
-            return await asked
+            async with asyncio.timeout(within_s):
+                return await asked
+        except TimeoutError as exc:
+            raise Unavailable("The store does not answer just now") from exc
         except errors.CassException as exc:
             raise _translated(exc) from exc
         except RuntimeError as exc:
