@@ -13,7 +13,7 @@ from townsquare.model.notification import GROUPED_KINDS, group_key, group_span
 from townsquare.model.paging import Window
 from townsquare.render.grouped_notifications import GroupView
 from townsquare.render.status import Person, StatusView
-from townsquare.social.notifications import Notice, NoticeFilter, dressed, months, unread_from, welcome
+from townsquare.social.notifications import Notice, NoticeFilter, dressed, unread_from, wanted_rows
 from townsquare.social.ports import Ports
 from townsquare.social.viewer import Viewer, viewer_of
 from townsquare.store import notifications as rows
@@ -70,7 +70,7 @@ async def _page_rows(
     keys: set[str] = set()
     step = msgspec.structs.replace(window, limit=_CHUNK)
     for _ in range(_STEPS):
-        chunk = await _rows(ports, actor, step, wanted.notices, viewer)
+        chunk = await wanted_rows(ports, actor, step, wanted.notices, viewer)
         for row in reversed(chunk) if window.forward else chunk:
             key = wanted.key(row)
             if key not in keys and len(keys) == window.limit:
@@ -93,19 +93,7 @@ async def _below(
     if not spans or min(spans) >= end:
         return []
     window = Window(above=min(spans), below=end, limit=_MOST)
-    return [row for row in await _rows(ports, actor, window, wanted.notices, viewer) if wanted.key(row) in keys]
-
-
-async def _rows(
-    ports: Ports, actor: Account, window: Window, wanted: NoticeFilter, viewer: Viewer
-) -> list[NotificationRow]:
-    return await rows.notices_page(
-        ports.store,
-        actor.account_id,
-        window,
-        months=months(ports, actor),
-        keep=lambda row: wanted.takes(row) and welcome(viewer, row),
-    )
+    return [row for row in await wanted_rows(ports, actor, window, wanted.notices, viewer) if wanted.key(row) in keys]
 
 
 def _page_of(shown: Sequence[Notice], wanted: GroupFilter, *, oldest: int | None) -> GroupPage:
@@ -152,7 +140,9 @@ async def _members(ports: Ports, actor: Account, key: str) -> tuple[list[Notific
     span = group_span(key)
     if span is None:
         return [], viewer
-    found = await _rows(ports, actor, Window(above=span.above, below=span.below, limit=_MOST), NoticeFilter(), viewer)
+    found = await wanted_rows(
+        ports, actor, Window(above=span.above, below=span.below, limit=_MOST), NoticeFilter(), viewer
+    )
     if span.kind:
         found = [row for row in found if group_key(row.kind, row.status_id, row.notification_id) == key]
     return found, viewer
@@ -194,7 +184,7 @@ async def unread_groups(ports: Ports, *, actor: Account, wanted: GroupFilter, li
     """How many groups have notices since the one that the actor marked as read, at most `limit`."""
     viewer = await viewer_of(ports, actor.account_id)
     window = Window(above=await unread_from(ports, actor), limit=min(_MOST, limit * 4))
-    found = await _rows(ports, actor, window, wanted.notices, viewer)
+    found = await wanted_rows(ports, actor, window, wanted.notices, viewer)
     return min(len({wanted.key(row) for row in found}), limit)
 
 

@@ -13,7 +13,7 @@ from townsquare.model.errors import NotFound
 from townsquare.model.paging import Window
 from townsquare.render.status import Person, StatusView
 from townsquare.social.notification_policy import LET_IN
-from townsquare.social.notifications import dressed, months, welcome
+from townsquare.social.notifications import dressed, is_welcome, months
 from townsquare.social.ports import Ports
 from townsquare.social.viewer import Viewer, viewer_of
 from townsquare.store import notifications as rows
@@ -104,7 +104,7 @@ async def _held(ports: Ports, actor: Account) -> tuple[dict[int, list[Notificati
         actor.account_id,
         Window(limit=_MOST),
         months=months(ports, actor),
-        keep=lambda row: row.filtered and welcome(viewer, row),
+        keep=lambda row: row.filtered and is_welcome(viewer, row.actor),
     )
     by_actor: dict[int, list[NotificationRow]] = {}
     for row in found:

@@ -65,13 +65,8 @@ async def notices(
     found: list[Notice] = []
     last = None
     for _ in range(_STEPS):
-        page = await rows.notices_page(
-            ports.store,
-            actor.account_id,
-            msgspec.structs.replace(window, limit=window.limit - len(found)),
-            months=months(ports, actor),
-            keep=lambda row: wanted.takes(row) and welcome(viewer, row),
-        )
+        rest = msgspec.structs.replace(window, limit=window.limit - len(found))
+        page = await wanted_rows(ports, actor, rest, wanted, viewer)
         last = page[0 if window.forward else -1].notification_id if page else None
         shown = await dressed(ports, page, viewer)
         found = shown + found if window.forward else found + shown
@@ -83,16 +78,29 @@ async def notices(
     return found, last
 
 
+async def wanted_rows(
+    ports: Ports, actor: Account, window: Window, wanted: NoticeFilter, viewer: Viewer
+) -> list[NotificationRow]:
+    """The rows of notices that are asked for, newest first, without those of people who are blocked or muted since."""
+    return await rows.notices_page(
+        ports.store,
+        actor.account_id,
+        window,
+        months=months(ports, actor),
+        keep=lambda row: wanted.takes(row) and is_welcome(viewer, row.actor),
+    )
+
+
 def months(ports: Ports, actor: Account) -> tuple[int, int]:
     """The oldest and the newest month in which notices are looked for."""
     newest = month_at(ports.clock.now_ms()) + 1  # a clock of another process may be ahead at the turn of a month
     return max(month_at(actor.created_ms), newest - rows.MOST_MONTHS), newest
 
 
-def welcome(viewer: Viewer, row: NotificationRow) -> bool:
-    """Whether the viewer still wants to hear of the one who did it."""
-    return row.actor == viewer.account_id or not (
-        row.actor in viewer.blocking or row.actor in viewer.blocked_by or row.actor in viewer.muting_notices
+def is_welcome(viewer: Viewer, actor_id: int) -> bool:
+    """Whether the viewer wants to hear of what this account does."""
+    return actor_id == viewer.account_id or not (
+        actor_id in viewer.blocking or actor_id in viewer.blocked_by or actor_id in viewer.muting_notices
     )
 
 
@@ -124,7 +132,7 @@ async def notice(ports: Ports, *, actor: Account, notification_id: int) -> Notic
     if row is None:
         raise NotFound
     viewer = await viewer_of(ports, actor.account_id)
-    shown = await dressed(ports, [row], viewer) if welcome(viewer, row) else []
+    shown = await dressed(ports, [row], viewer) if is_welcome(viewer, row.actor) else []
     if not shown:
         raise NotFound
     return shown[0]
@@ -140,14 +148,7 @@ async def unread_count(ports: Ports, *, actor: Account, wanted: NoticeFilter, li
     """How many notices came since the one that the actor marked as read, at most `limit`."""
     window = Window(above=await unread_from(ports, actor), limit=limit)
     viewer = await viewer_of(ports, actor.account_id)
-    page = await rows.notices_page(
-        ports.store,
-        actor.account_id,
-        window,
-        months=months(ports, actor),
-        keep=lambda row: wanted.takes(row) and welcome(viewer, row),
-    )
-    return len(page)
+    return len(await wanted_rows(ports, actor, window, wanted, viewer))
 
 
 async def dismiss(ports: Ports, *, actor: Account, ids: Sequence[int]) -> int:
@@ -230,9 +231,7 @@ async def _is_wanted(ports: Ports, told: Notify) -> bool:
     if actor is None or actor.account.is_gone:
         return False
     viewer = await viewer_of(ports, told.recipient)
-    if told.actor != told.recipient and (
-        told.actor in viewer.blocking or told.actor in viewer.blocked_by or told.actor in viewer.muting_notices
-    ):
+    if not is_welcome(viewer, told.actor):
         return False
     if told.status_id:
         return await _may_hear(ports, told, viewer)
