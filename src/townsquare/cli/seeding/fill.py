@@ -36,7 +36,7 @@ Progress = Callable[[str, int, int], None]  # what, done, of how many
 _AT_ONCE = 64  # acts under way: they share commits
 _ROUNDS = 50  # of posts, then reactions
 _DRAIN_EVERY = 2_000  # acts, after which the workers' part is done
-_PICTURE_PIXELS = (960, 640)
+_PICTURE_PIXELS = (720, 480)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,8 +208,8 @@ class Filling:
 def draw(hue: float) -> bytes:
     """A picture of hills as a PNG; the same for the same number from 0 to 1."""
     width, height = _PICTURE_PIXELS
-    x = np.linspace(0, 1, width)[None, :]
-    y = np.linspace(0, 1, height)[:, None]
+    x = np.linspace(0, 1, width, dtype=np.float32)[None, :]
+    y = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     top, bottom = np.array([0.45, 0.66, 0.86]), np.array([0.98, 0.87, 0.74])
     sky = np.broadcast_to(top + (bottom - top) * (y / 0.7)[..., None], (height, width, 3))
     for n in range(4):
