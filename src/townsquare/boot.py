@@ -99,6 +99,17 @@ async def _redis_cache(plan: _Plan) -> LayeredCache:
     return LayeredCache(inner, RedisOuter(await _redis(plan)), plan.streaming, plan.clock)
 
 
+async def _memcached_cache(plan: _Plan) -> LayeredCache:
+    from townsquare.cache.memcached import MemcachedOuter
+    from townsquare.wire.memcached import Memcached, MemcachedAddress
+
+    assert plan.streaming is not None
+    memcached = Memcached(MemcachedAddress.of(plan.url))
+    await memcached.link()
+    inner = MemoryCache(plan.streaming, plan.clock, counters=None)
+    return LayeredCache(inner, MemcachedOuter(memcached), plan.streaming, plan.clock)
+
+
 async def _redis_feeds(plan: _Plan) -> Any:
     from townsquare.feeds.redis import RedisFeeds
 
@@ -164,7 +175,12 @@ async def _log_mail(plan: _Plan) -> LogMailer:
 ENGINES: dict[str, dict[str, Open]] = {
     "store": {"sqlite": _sqlite_store, "memory": _memory_store, "cassandra": _cassandra_store},
     "queue": {"sqlite": _sqlite_queue, "memory": _memory_queue},
-    "cache": {"memory": _memory_cache, "redis": _redis_cache, "rediss": _redis_cache},
+    "cache": {
+        "memory": _memory_cache,
+        "redis": _redis_cache,
+        "rediss": _redis_cache,
+        "memcached": _memcached_cache,
+    },
     "feeds": {"file": _ring_file, "memory": _memory_feeds, "redis": _redis_feeds, "rediss": _redis_feeds},
     "streaming": {
         "local": _local_streaming,

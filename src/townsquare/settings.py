@@ -35,7 +35,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         _about("Where rows are kept: sqlite:FILE, cassandra://HOST[,HOST...][:PORT]/KEYSPACE[?dc=NAME] or memory:."),
     ] = "sqlite:townsquare.db"
-    cache: Annotated[str, _about("Where made values are kept: memory: or redis://HOST:PORT/DB.")] = "memory:"
+    cache: Annotated[
+        str, _about("Where made values are kept: memory:, redis://HOST:PORT/DB or memcached://HOST:PORT.")
+    ] = "memory:"
     feeds: Annotated[str, _about("Where home timelines are kept: file:FILE, redis://HOST:PORT/DB or memory:.")] = (
         "file:feeds.ring"
     )

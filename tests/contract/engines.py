@@ -14,7 +14,9 @@ import pytest
 from tests.contract.servers import servers
 
 from townsquare.cache.layered import LayeredCache
+from townsquare.cache.memcached import MemcachedOuter
 from townsquare.cache.memory import MemoryCache
+from townsquare.cache.outer import Outer
 from townsquare.cache.port import Cache
 from townsquare.cache.redis import RedisOuter
 from townsquare.feeds.memory import MemoryFeeds
@@ -39,9 +41,10 @@ from townsquare.streaming.local import LocalStreaming
 from townsquare.streaming.memory import MemoryStreaming
 from townsquare.streaming.port import Streaming
 from townsquare.streaming.redis import RedisStreaming
+from townsquare.wire.memcached import Memcached, MemcachedAddress
 from townsquare.wire.redis import Address, Redis
 
-CACHE = ["memory", "memory-shared-counters", "redis"]
+CACHE = ["memory", "memory-shared-counters", "redis", "memcached"]
 FEEDS = ["memory", "ring_file", "redis"]
 MAIL = ["memory", "log"]
 MEDIA = ["memory", "disk"]
@@ -61,9 +64,9 @@ STREAMING = ["memory", "local", "redis"]
 
 def open_cache(engine: str, folder: Path, clock: Clock, streaming: Streaming) -> Cache:
     """A cache whose drops go over the bus; those of one bus are one cache."""
-    if engine == "redis":
-        inner = MemoryCache(streaming, clock, counters=None)
-        return LayeredCache(inner, RedisOuter(Redis(redis_address(folder))), streaming, clock)
+    if engine in ("redis", "memcached"):
+        outer = RedisOuter(Redis(redis_address(folder))) if engine == "redis" else memcached_outer(folder)
+        return LayeredCache(MemoryCache(streaming, clock, counters=None), outer, streaming, clock)
     counters = folder / "counters" if engine == "memory-shared-counters" else None
     return MemoryCache(streaming, clock, counters=counters)
 
@@ -128,3 +131,9 @@ def redis_address(folder: Path) -> Address:
     url = servers().url("redis", needs="hiredis")
 
     return Address.of(f"{url}?prefix={zlib.crc32(bytes(folder)):08x}")
+
+
+def memcached_outer(folder: Path) -> Outer:
+    """Memcached, with keys of the folder's own."""
+    url = servers().url("memcached", needs="hiredis")
+    return MemcachedOuter(Memcached(MemcachedAddress.of(f"{url}?prefix={zlib.crc32(bytes(folder)):08x}")))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.contract.redis_of_our_own import OwnRedis, until_true
+from tests.contract.own_servers import OwnRedis, until_true
 from tests.social.conftest import Town
 
 from townsquare.feeds.redis import RedisFeeds

@@ -1,6 +1,6 @@
 """The cache's promise: values by key, made again when lost, never older than the last `drop`.
 
-Box: cache. Engines: memory, redis. Suite: tests/contract/cache.
+Box: cache. Engines: memory, redis, memcached. Suite: tests/contract/cache.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

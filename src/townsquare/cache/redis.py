@@ -9,8 +9,8 @@ from secrets import token_bytes
 from typing import Any, NamedTuple
 
 from townsquare.cache.outer import Found, Keep
-from townsquare.wire.link import Argument, Link, sound_answers
-from townsquare.wire.redis import Redis
+from townsquare.wire.link import Argument, Link
+from townsquare.wire.redis import Redis, sound_answers
 from townsquare.wire.script import Script
 
 _LEASE_MS = 5_000  # a load that takes longer is not kept

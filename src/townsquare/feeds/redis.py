@@ -18,8 +18,8 @@ import numpy as np
 from townsquare.feeds.entries import checked, packed, page_of, sound
 from townsquare.feeds.port import RING_LENGTH, Ids, Page, Reason
 from townsquare.model.errors import Unavailable
-from townsquare.wire.link import Link, sound_answers
-from townsquare.wire.redis import Redis
+from townsquare.wire.link import Link
+from townsquare.wire.redis import Redis, sound_answers
 from townsquare.wire.script import Script
 
 T = TypeVar("T")

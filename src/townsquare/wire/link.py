@@ -1,14 +1,12 @@
-"""One connection to a Redis: requests of one turn of the loop go out as one write, answers come back in order.
+"""One connection to a server: requests of one turn of the loop go out as one write, answers come back in order.
 
-Box: wire. Source: Redis, /docs/reference/protocol-spec (RESP3).
+Box: wire.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, cast
-
-import hiredis
+from typing import Any, Protocol, cast
 
 from townsquare.model.errors import Unavailable
 
@@ -16,6 +14,28 @@ Argument = bytes | str | int
 _ANSWER_WITHIN_S = 2.0
 _LOOK_EVERY_S = 0.5
 _MAX_UNSENT_BYTES = 64 * 1024 * 1024
+
+
+class BadAnswer(Exception):
+    """The server speaks something else."""
+
+
+class Speech(Protocol):
+    """What is spoken on one connection."""
+
+    name: str  # of the server, for people
+
+    def pack(self, command: Sequence[Argument]) -> bytes:
+        """A command as it goes over the wire."""
+
+    def feed(self, data: bytes) -> None:
+        """Take what came."""
+
+    def gets(self) -> Any:
+        """The next whole answer; False where there is none yet. Raises: BadAnswer."""
+
+    def is_push(self, answer: Any) -> bool:
+        """Whether it came without having been asked for."""
 
 
 class _Asked:
@@ -31,11 +51,13 @@ class _Asked:
 class Link(asyncio.Protocol):
     """A connection. It ends itself where an answer takes too long; then all who wait are told `Unavailable`."""
 
-    def __init__(self, *, pushed: Callable[[Any], None] | None = None, lost: Callable[[], None]) -> None:
+    def __init__(
+        self, speech: Speech, *, pushed: Callable[[Any], None] | None = None, lost: Callable[[], None]
+    ) -> None:
         """`pushed` hears what comes without having been asked for, `lost` once that the connection is no more."""
         self._pushed, self._lost = pushed, lost
         self._loop = asyncio.get_running_loop()
-        self._reader = hiredis.Reader()
+        self._speech, self._pack = speech, speech.pack
         self._transport: asyncio.Transport | None = None
         self._asked: deque[_Asked] = deque()
         self._unsent: list[bytes] = []
@@ -45,13 +67,13 @@ class Link(asyncio.Protocol):
         self.epoch = b""  # another one after each start of the server: what it held before may be back, and old
 
     def ask(self, *commands: Sequence[Argument]) -> "asyncio.Future[list[Any]]":
-        """Send the commands in one piece; their answers in order, error answers as `hiredis.ReplyError` among them.
+        """Send the commands in one piece; their answers in order, also those that are errors.
 
         The future raises `Unavailable` where the connection ends first: the commands may have been carried out.
         """
         future: asyncio.Future[list[Any]] = self._loop.create_future()
         if not self.up or self._transport is None:
-            future.set_exception(Unavailable("Redis does not answer"))
+            future.set_exception(Unavailable(f"{self._speech.name} does not answer"))
             future.exception()  # seen: whoever does not wait for it does not miss anything
             return future
         if not self._asked:
@@ -60,15 +82,15 @@ class Link(asyncio.Protocol):
         if not self._unsent:
             self._loop.call_soon(self._flush)
         for command in commands:
-            self._unsent.append(_packed(command))
+            self._unsent.append(self._pack(command))
         return future
 
     def tell(self, command: Sequence[Argument]) -> None:
-        """Send a command that Redis does not answer, but with pushes."""
+        """Send a command that is not answered, but with pushes."""
         if self.up:
             if not self._unsent:
                 self._loop.call_soon(self._flush)
-            self._unsent.append(_packed(command))
+            self._unsent.append(self._pack(command))
 
     def close(self) -> None:
         """Send what was asked, and end."""
@@ -89,11 +111,11 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self._loop.time()
-        reader, asked = self._reader, self._asked
-        reader.feed(data)
+        speech, asked = self._speech, self._asked
+        speech.feed(data)
         try:
-            while (answer := reader.gets()) is not False:
-                if isinstance(answer, hiredis.PushNotification):
+            while (answer := speech.gets()) is not False:
+                if speech.is_push(answer):
                     if self._pushed is not None:
                         self._pushed(answer)
                     continue
@@ -103,7 +125,7 @@ class Link(asyncio.Protocol):
                     asked.popleft()
                     if not first.future.done():
                         first.future.set_result(first.answers)
-        except (hiredis.ProtocolError, IndexError):
+        except (BadAnswer, IndexError):
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -113,7 +135,7 @@ class Link(asyncio.Protocol):
         asked, self._asked = self._asked, deque()
         for one in asked:
             if not one.future.done():
-                one.future.set_exception(Unavailable("Redis does not answer"))
+                one.future.set_exception(Unavailable(f"{self._speech.name} does not answer"))
                 one.future.exception()
         self._unsent.clear()
         self._lost()
@@ -131,20 +153,3 @@ class Link(asyncio.Protocol):
             self.abort()
             return
         self._timer = self._loop.call_later(_LOOK_EVERY_S, self._look)
-
-
-async def sound_answers(link: Link, *commands: Sequence[Argument]) -> list[Any]:
-    """The answers to some commands.
-
-    Raises: Unavailable, also where one of them is an error.
-    """
-    answers = await link.ask(*commands)
-    for answer in answers:
-        if isinstance(answer, hiredis.ReplyError):
-            raise Unavailable("Redis cannot do that just now") from answer
-    return answers
-
-
-def _packed(command: Sequence[Argument]) -> bytes:
-    packed: bytes = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]  # its types mean a tuple of one
-    return packed

@@ -1,12 +1,10 @@
-"""A Redis that is connected to again and again, whatever happens to it.
+"""Redis: where it is, how to greet it, what it says.
 
-Box: wire. URL: `redis://[user:password@]host[:port][/database][?prefix=name]`, `rediss://` for TLS.
+Box: wire. Source: Redis, /docs/latest/develop/reference/protocol-spec (RESP3).
+URL: `redis://[user:password@]host[:port][/database][?prefix=name]`, `rediss://` for TLS.
 """
 
-import asyncio
-import contextlib
-import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -14,10 +12,9 @@ import hiredis
 import msgspec
 
 from townsquare.model.errors import Unavailable
-from townsquare.wire.link import Argument, Link
+from townsquare.wire.link import Argument, BadAnswer, Link, Speech
+from townsquare.wire.server import Server
 
-_CONNECT_WITHIN_S = 3.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 _EPOCH_BYTES = 8
 
 
@@ -56,8 +53,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Redis:
-    """Keeps one link up. While there is none, those who ask are told at once, and not made to wait."""
+class Redis(Server):
+    """A Redis."""
 
     def __init__(
         self,
@@ -67,82 +64,13 @@ class Redis:
         connected: Callable[[Link], Awaitable[None]] | None = None,
         lost: Callable[[], None] | None = None,
     ) -> None:
-        """`connected` is awaited with each new link before anybody else has it; `lost` hears of its end."""
+        super().__init__(address.host, address.port, tls=address.tls, pushed=pushed, connected=connected, lost=lost)
         self.address = address
-        self._pushed, self._connected, self._lost = pushed, connected, lost
-        self._link: Link | None = None
-        self._first: asyncio.Future[None] | None = None
-        self._again: asyncio.Task[None] | None = None
-        self._closed = False
 
-    async def link(self) -> Link:
-        """The link. Only the first call waits for it.
+    def speech(self) -> Speech:
+        return _Resp()
 
-        Raises: Unavailable.
-        """
-        link = self._link
-        if link is not None:
-            return link
-        if self._first is None and not self._closed:
-            self._first = asyncio.ensure_future(self._connect())
-            self._first.add_done_callback(self._tried)
-        if self._first is not None and not self._first.done():
-            await asyncio.shield(self._first)
-        if self._link is None:
-            raise Unavailable(f"Redis does not answer at {self.address.host}:{self.address.port}")
-        return self._link
-
-    async def link_within(self, seconds: float) -> Link:
-        """The link, waiting for a new one for so long.
-
-        Raises: Unavailable.
-        """
-        try:
-            return await self.link()
-        except Unavailable:
-            if self._again is None:
-                raise
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await asyncio.shield(self._again)
-            return await self.link()
-
-    async def close(self) -> None:
-        """End the link; what was asked is sent."""
-        self._closed = True
-        for task in (self._first, self._again):
-            if task is not None and not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Unavailable):
-                    await task
-        if self._link is not None:
-            self._link.close()
-
-    def _tried(self, first: "asyncio.Future[None]") -> None:
-        if not first.cancelled() and first.exception() is not None:
-            self._begin_again()
-
-    async def _connect(self) -> None:
-        """Raises: Unavailable."""
-        address, link = self.address, Link(pushed=self._pushed, lost=lambda: self._gone(link))
-        try:
-            async with asyncio.timeout(_CONNECT_WITHIN_S):
-                tls = ssl.create_default_context() if address.tls else None
-                await asyncio.get_running_loop().create_connection(lambda: link, address.host, address.port, ssl=tls)
-                await self._greet(link)
-                if self._connected is not None:
-                    await self._connected(link)
-        except (OSError, TimeoutError) as exc:
-            link.abort()
-            raise Unavailable(f"Redis does not answer at {address.host}:{address.port}") from exc
-        except BaseException:
-            link.abort()
-            raise
-        if not link.up:
-            raise Unavailable(f"Redis at {address.host}:{address.port} ended the connection")
-        self._link = link
-
-    async def _greet(self, link: Link) -> None:
+    async def greet(self, link: Link) -> None:
         address, hello = self.address, list[Argument](["HELLO", 3])
         if address.password is not None:
             hello += ["AUTH", address.user or "default", address.password]
@@ -152,24 +80,40 @@ class Redis:
                 raise Unavailable(f"Redis at {address.host}:{address.port} refuses: {answer}")
         link.epoch = _run_id(answers[2])
 
-    def _gone(self, link: Link) -> None:
-        if self._link is link:
-            self._link = None
-            if self._lost is not None:
-                self._lost()
-            self._begin_again()
 
-    def _begin_again(self) -> None:
-        if not self._closed and (self._again is None or self._again.done()):
-            self._again = asyncio.ensure_future(self._connect_again())
+class _Resp:
+    """RESP3. Answers that are errors are of `hiredis.ReplyError`."""
 
-    async def _connect_again(self) -> None:
-        pause_s = 0.0
-        while self._link is None and not self._closed:
-            await asyncio.sleep(pause_s)
-            pause_s = min(max(2 * pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-            with contextlib.suppress(Unavailable):
-                await self._connect()
+    name = "Redis"
+
+    def __init__(self) -> None:
+        self._reader = hiredis.Reader()
+        self.feed = self._reader.feed
+
+    def pack(self, command: Sequence[Argument]) -> bytes:
+        packed: bytes = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]  # its types mean a tuple of one
+        return packed
+
+    def gets(self) -> Any:
+        try:
+            return self._reader.gets()
+        except hiredis.ProtocolError as exc:
+            raise BadAnswer from exc
+
+    def is_push(self, answer: Any) -> bool:
+        return isinstance(answer, hiredis.PushNotification)
+
+
+async def sound_answers(link: Link, *commands: Sequence[Argument]) -> list[Any]:
+    """The answers to some commands.
+
+    Raises: Unavailable, also where one of them is an error.
+    """
+    answers = await link.ask(*commands)
+    for answer in answers:
+        if isinstance(answer, hiredis.ReplyError):
+            raise Unavailable("Redis cannot do that just now") from answer
+    return answers
 
 
 def _run_id(info: bytes) -> bytes:

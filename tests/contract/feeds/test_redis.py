@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.contract.engines import redis_address
 from tests.contract.feeds.test_ring_file import ACCOUNTS, status_id, step, take
-from tests.contract.redis_of_our_own import OwnRedis, until_true
+from tests.contract.own_servers import OwnRedis, until_true
 
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.feeds.port import RING_LENGTH, Reason

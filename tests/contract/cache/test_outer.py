@@ -1,4 +1,4 @@
-"""The cache over Redis: round trips, flushes, kills, slow fillers, drops that do not arrive.
+"""The cache in front of a server: round trips, flushes, kills, slow fillers, drops that do not arrive.
 
 Suite: cache.
 """
@@ -8,15 +8,13 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.contract.redis_of_our_own import OwnRedis, until_true
+from tests.contract.own_servers import OwnMemcached, OwnRedis, until_true
 
 from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memory import MemoryCache
 from townsquare.cache.port import Kind
-from townsquare.cache.redis import RedisOuter
 from townsquare.kit.clock import SetClock
 from townsquare.streaming.memory import MemoryStreaming
-from townsquare.wire.redis import Redis
 
 KIND = Kind[bytes](name="s", encode=bytes, decode=bytes, ttl_s=600, capacity=1000)
 
@@ -44,8 +42,19 @@ class DeafStreaming(MemoryStreaming):
         return False
 
 
+Own = OwnRedis | OwnMemcached
+
+
+@pytest.fixture(params=[OwnRedis, OwnMemcached])
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
+    server: Own = request.param(tmp_path / "server")
+    server.start()
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[OwnRedis]:
+def redis(tmp_path: Path) -> Iterator[OwnRedis]:
     server = OwnRedis(tmp_path / "redis")
     server.start()
     yield server
@@ -53,32 +62,29 @@ def own(tmp_path: Path) -> Iterator[OwnRedis]:
 
 
 @pytest.fixture
-async def caches(own: OwnRedis) -> AsyncIterator[list[LayeredCache]]:
+async def caches(own: Own) -> AsyncIterator[list[LayeredCache]]:
     """Of two processes that hear each other."""
     streaming, clock = MemoryStreaming(), SetClock()
-    both = [
-        LayeredCache(MemoryCache(streaming, clock, counters=None), RedisOuter(Redis(own.address)), streaming, clock)
-        for _ in range(2)
-    ]
+    both = [LayeredCache(MemoryCache(streaming, clock, counters=None), own.outer(), streaming, clock) for _ in range(2)]
     yield both
     for cache in both:
         await cache.close()
 
 
-async def newcomer(own: OwnRedis) -> LayeredCache:
+async def newcomer(own: Own) -> LayeredCache:
     """A process that begins, with nothing of its own."""
     streaming, clock = MemoryStreaming(), SetClock()
-    return LayeredCache(MemoryCache(streaming, clock, counters=None), RedisOuter(Redis(own.address)), streaming, clock)
+    return LayeredCache(MemoryCache(streaming, clock, counters=None), own.outer(), streaming, clock)
 
 
-async def seen_by_newcomer(own: OwnRedis, rows: Rows, key: int = 1) -> bytes | None:
+async def seen_by_newcomer(own: Own, rows: Rows, key: int = 1) -> bytes | None:
     cache = await newcomer(own)
     (value,) = await cache.get_many(KIND, [key], rows.load)
     await cache.close()
     return value
 
 
-async def test_another_process_finds_it_there(own: OwnRedis, caches: list[LayeredCache]) -> None:
+async def test_another_process_finds_it_there(own: Own, caches: list[LayeredCache]) -> None:
     rows = Rows()
     await caches[0].get_many(KIND, list(range(1200)), rows.load)
     await caches[0].count("after", window_s=60)
@@ -86,19 +92,20 @@ async def test_another_process_finds_it_there(own: OwnRedis, caches: list[Layere
     assert rows.loads == 1
 
 
-async def test_a_page_is_one_round_trip(own: OwnRedis, caches: list[LayeredCache]) -> None:
-    rows = Rows()
-    await caches[0].get_many(KIND, list(range(20)), rows.load)
-    await caches[1].get_many(KIND, list(range(100, 120)), rows.load)
-    await caches[1].count("after", window_s=60)
-    before = _commands(own)
-    await caches[1].get_many(KIND, list(range(20)), rows.load)
-    assert _commands(own) - before == 1
-    await caches[1].get_many(KIND, list(range(20)), rows.load)
-    assert _commands(own) - before == 1
+async def test_a_page_is_one_round_trip(redis: OwnRedis) -> None:
+    rows, first, second = Rows(), await newcomer(redis), await newcomer(redis)
+    await first.get_many(KIND, list(range(20)), rows.load)
+    await second.get_many(KIND, list(range(100, 120)), rows.load)
+    await second.count("after", window_s=60)
+    before = _scripts(redis)
+    for _ in range(2):
+        await second.get_many(KIND, list(range(20)), rows.load)
+        assert _scripts(redis) - before == 1
+    await first.close()
+    await second.close()
 
 
-async def test_a_slow_filler_does_not_bring_back_an_old_value(own: OwnRedis, caches: list[LayeredCache]) -> None:
+async def test_a_slow_filler_does_not_bring_back_an_old_value(own: Own, caches: list[LayeredCache]) -> None:
     rows = Rows()
     rows.gate.clear()
     slow = asyncio.create_task(caches[0].get_many(KIND, [1], rows.load))
@@ -111,12 +118,12 @@ async def test_a_slow_filler_does_not_bring_back_an_old_value(own: OwnRedis, cac
     assert await seen_by_newcomer(own, rows) == b"new"
 
 
-async def test_nor_does_one_whose_lease_was_flushed_away(own: OwnRedis, caches: list[LayeredCache]) -> None:
+async def test_nor_does_one_whose_lease_was_flushed_away(own: Own, caches: list[LayeredCache]) -> None:
     rows = Rows()
     rows.gate.clear()
     slow = asyncio.create_task(caches[0].get_many(KIND, [1], rows.load))
     await rows.begun.wait()
-    own.says(b"FLUSHALL")
+    own.says(own.flush)
     rows.value = b"new"
     await caches[1].drop(KIND, [1])
     rows.gate.set()
@@ -125,29 +132,30 @@ async def test_nor_does_one_whose_lease_was_flushed_away(own: OwnRedis, caches: 
     assert await seen_by_newcomer(own, rows) == b"new"
 
 
-async def test_a_flush_costs_loads_and_nothing_else(own: OwnRedis, caches: list[LayeredCache]) -> None:
+async def test_a_flush_costs_loads_and_nothing_else(own: Own, caches: list[LayeredCache]) -> None:
     rows = Rows()
     await caches[0].get_many(KIND, [1], rows.load)
-    own.says(b"FLUSHALL")
+    own.says(own.flush)
     rows.value = b"new"
     await caches[1].drop(KIND, [1])
     for cache in caches:
         assert await cache.get_many(KIND, [1], rows.load) == [b"new"]
 
 
-async def test_what_a_restart_brings_back_is_not_used(own: OwnRedis, caches: list[LayeredCache]) -> None:
-    rows = Rows()
-    await caches[0].get_many(KIND, [1], rows.load)
-    await caches[0].count("after", window_s=60)
-    own.says(b"SAVE")
+async def test_what_a_restart_brings_back_is_not_used(redis: OwnRedis) -> None:
+    rows, cache = Rows(), await newcomer(redis)
+    await cache.get_many(KIND, [1], rows.load)
+    await cache.count("after", window_s=60)
+    redis.says(b"SAVE")
     rows.value = b"new"
-    await caches[0].drop(KIND, [1])
-    own.kill()
-    own.start()
-    assert await seen_by_newcomer(own, rows) == b"new"
+    await cache.drop(KIND, [1])
+    redis.kill()
+    redis.start()
+    assert await seen_by_newcomer(redis, rows) == b"new"
+    await cache.close()
 
 
-async def test_without_redis_values_are_loaded_and_counters_count(own: OwnRedis, caches: list[LayeredCache]) -> None:
+async def test_without_it_values_are_loaded_and_counters_count(own: Own, caches: list[LayeredCache]) -> None:
     rows = Rows()
     await caches[0].get_many(KIND, [1], rows.load)
     own.kill()
@@ -160,8 +168,8 @@ async def test_without_redis_values_are_loaded_and_counters_count(own: OwnRedis,
 
 
 @pytest.mark.slow
-async def test_a_redis_that_stands_still_holds_up_one_request_and_not_the_next(
-    own: OwnRedis, caches: list[LayeredCache]
+async def test_one_that_stands_still_holds_up_one_request_and_not_the_next(
+    own: Own, caches: list[LayeredCache]
 ) -> None:
     rows = Rows()
     await caches[0].get_many(KIND, [1], rows.load)
@@ -173,7 +181,7 @@ async def test_a_redis_that_stands_still_holds_up_one_request_and_not_the_next(
 
 
 @pytest.mark.slow
-async def test_a_drop_that_did_not_arrive_is_made_up_for(own: OwnRedis, caches: list[LayeredCache]) -> None:
+async def test_a_drop_that_did_not_arrive_is_made_up_for(own: Own, caches: list[LayeredCache]) -> None:
     rows = Rows()
     await caches[0].get_many(KIND, [1], rows.load)
     await caches[0].count("after", window_s=60)
@@ -190,10 +198,10 @@ async def test_a_drop_that_did_not_arrive_is_made_up_for(own: OwnRedis, caches: 
         assert await cache.get_many(KIND, [1], rows.load) == [b"new"]
 
 
-async def test_nothing_is_kept_in_the_process_while_the_bus_is_down(own: OwnRedis) -> None:
+async def test_nothing_is_kept_in_the_process_while_the_bus_is_down(own: Own) -> None:
     rows, streaming, clock = Rows(), DeafStreaming(), SetClock()
     inner = MemoryCache(streaming, clock, counters=None)
-    cache = LayeredCache(inner, RedisOuter(Redis(own.address)), streaming, clock)
+    cache = LayeredCache(inner, own.outer(), streaming, clock)
     assert await cache.get_many(KIND, [1], rows.load) == [b"old"]
     assert cache.peek(KIND, 1) is None
     other = await newcomer(own)
@@ -204,7 +212,7 @@ async def test_nothing_is_kept_in_the_process_while_the_bus_is_down(own: OwnRedi
     await other.close()
 
 
-def _commands(own: OwnRedis) -> int:
+def _scripts(own: OwnRedis) -> int:
     """How many scripts Redis has run."""
     told = own.says(b"EVAL \"return redis.call('INFO', 'commandstats')\" 0").decode()
     line = next(line for line in told.splitlines() if line.startswith("cmdstat_evalsha:"))

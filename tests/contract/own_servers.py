@@ -1,4 +1,4 @@
-"""A Redis of a test's own, which it may stop, kill, flush and start again, with a file of what it held or without."""
+"""A Redis or Memcached of a test's own, which it may stop, kill, flush and start again."""
 
 import asyncio
 import os
@@ -12,39 +12,43 @@ from tests.engines import debian
 from tests.engines.server import ask
 from tests.live import free_port
 
-from townsquare.wire.redis import Address
+from townsquare.cache.memcached import MemcachedOuter
+from townsquare.cache.outer import Outer
+from townsquare.cache.redis import RedisOuter
+from townsquare.wire.memcached import Memcached, MemcachedAddress
+from townsquare.wire.redis import Address, Redis
 
 _WITHIN_S = 20.0
 
 
-class OwnRedis:
+class _Own:
     """One server process in a folder."""
 
+    name = ""
+    ping = flush = b""
+
     def __init__(self, folder: Path) -> None:
-        """Skips the test where no Redis is installed."""
-        servers().check("redis", needs="hiredis")
+        """Skips the test where it is not installed."""
+        servers().check(self.name, needs="hiredis")
         self._folder, self.port = folder, free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def address(self) -> Address:
-        """Where it is."""
-        return Address.of(f"redis://127.0.0.1:{self.port}")
+    def words(self) -> list[str]:
+        """How it is started."""
+        raise NotImplementedError
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         self._folder.mkdir(exist_ok=True)
-        program = debian.program("redis-server") or "redis-server"
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
-        self._process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen(self.words(), stdout=subprocess.DEVNULL, cwd=self._folder)
         until = time.monotonic() + _WITHIN_S
         while time.monotonic() < until:
             try:
-                if self.says(b"PING") == b"+PONG\r\n":
+                if self.says(self.ping):
                     return
             except OSError:
                 time.sleep(0.01)
-        raise AssertionError("Redis does not start")
+        raise AssertionError(f"{self.name} does not start")
 
     def says(self, command: bytes) -> bytes:
         """Its answer to a command."""
@@ -74,6 +78,39 @@ class OwnRedis:
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         os.kill(self._process.pid, number)
+
+
+class OwnRedis(_Own):
+    """A Redis. A `SAVE` lasts over a restart."""
+
+    name, ping, flush = "redis", b"PING", b"FLUSHALL"
+
+    @property
+    def address(self) -> Address:
+        """Where it is."""
+        return Address.of(f"redis://127.0.0.1:{self.port}")
+
+    def words(self) -> list[str]:
+        program = debian.program("redis-server") or "redis-server"
+        return [program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
+
+    def outer(self) -> Outer:
+        """The cache's values in it, over a connection of its own."""
+        return RedisOuter(Redis(self.address))
+
+
+class OwnMemcached(_Own):
+    """A Memcached."""
+
+    name, ping, flush = "memcached", b"version", b"flush_all"
+
+    def words(self) -> list[str]:
+        user = ["-u", "nobody"] if os.geteuid() == 0 else []
+        return [debian.program("memcached") or "", "-l", "127.0.0.1", "-p", str(self.port), "-U", "0", "-t", "1", *user]
+
+    def outer(self) -> Outer:
+        """The same."""
+        return MemcachedOuter(Memcached(MemcachedAddress.of(f"memcached://127.0.0.1:{self.port}")))
 
 
 async def until_true(question: "object", *, within_s: float = _WITHIN_S) -> None:
