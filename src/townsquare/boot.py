@@ -209,13 +209,13 @@ def check_engines(settings: Settings, *, processes: int = 1) -> None:
 
 
 @asynccontextmanager
-async def open_ports(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Ports]:
+async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
     """Open the engines that the settings name, for one process; close them behind it.
 
     Raises: ValueError for settings that cannot work, Unavailable where an engine does not answer.
     """
     check_engines(settings)
-    clock = clock or SystemClock()
+    clock = SystemClock()
     Path(settings.data).mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
 

@@ -28,6 +28,7 @@ from townsquare.store.tables import FOLLOWING, FOLLOWING_COUNTS, RELATIONS, Foll
 MAX_FOLLOWS = 7_500
 _ENDED = 500  # followers at once
 _LANGUAGES = 100
+_FAMILIAR = 40  # named of each account
 _KINDS = ("block", "blocked_by", "mute", "note")
 
 
@@ -253,7 +254,7 @@ async def requests(ports: Ports, *, actor: Account, window: Window) -> list[int]
     ]
 
 
-async def familiar(ports: Ports, *, actor: Account, ids: Sequence[int], most: int = 40) -> list[tuple[int, list[int]]]:
+async def familiar(ports: Ports, *, actor: Account, ids: Sequence[int]) -> list[tuple[int, list[int]]]:
     """For each account, who of those whom the actor follows follows it too.
 
     Cost: one read of the actor's follows, one round trip an account.
@@ -267,5 +268,5 @@ async def familiar(ports: Ports, *, actor: Account, ids: Sequence[int], most: in
             found.append((account_id, []))
             continue
         both = await rows.follow_rows(ports.store, [(each, account_id) for each in mine if each != account_id])
-        found.append((account_id, [row.account_id for row in both if row and row.state == ON][:most]))
+        found.append((account_id, [row.account_id for row in both if row and row.state == ON][:_FAMILIAR]))
     return found

@@ -17,14 +17,12 @@ from townsquare.store.tables import ACCOUNT_TOKENS, TOKENS, AccountTokenRow
 _PAGE = 500
 
 
-async def issue_token(
-    ports: Ports, *, account_id: int, app: App | None, scopes: Sequence[str], secret: str | None = None
-) -> tuple[str, Token]:
+async def issue_token(ports: Ports, *, account_id: int, app: App | None, scopes: Sequence[str]) -> tuple[str, Token]:
     """A new token: its secret, told this once, and its row.
 
     `account_id` 0: of the app, no user; `app` None: a browser's session, or one made by the command line.
     """
-    secret = secret or new_secret()
+    secret = new_secret()
     token = Token(
         token_hash=hash_secret(secret),
         token_id=ports.new_id(),

@@ -34,13 +34,13 @@ class Disconnected(Exception):
     """The client went before its body was whole."""
 
 
-async def read_body(receive: Receive, *, limit: int, within_s: float = BODY_WITHIN_S) -> bytes:
-    """The whole body, at most `limit` bytes.
+async def read_body(receive: Receive, *, limit: int) -> bytes:
+    """The whole body, at most `limit` bytes, within `BODY_WITHIN_S`.
 
     Raises: TooLarge, BadRequest where it does not come within the time, Disconnected.
     """
     try:
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(BODY_WITHIN_S):
             event = await receive()
             if not event.get("more_body") and event["type"] == "http.request":
                 whole: bytes = event.get("body", b"")
