@@ -13,6 +13,7 @@ from townsquare.social.users import UNAPPROVED, UNCONFIRMED, closed_reason
 from townsquare.web.cookies import SESSION, cookie_of
 from townsquare.web.routes import Access, Request, Route, Session
 
+SIGN_IN_PATH = "/auth/sign_in"
 MAX_SECRET_LENGTH = 512
 MISSING_TOKEN = "Missing access token"
 REVOKED = "The access token was revoked"

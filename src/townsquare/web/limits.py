@@ -12,9 +12,7 @@ from townsquare.kit.clock import iso
 from townsquare.model.errors import TooMany
 from townsquare.social.ports import Ports
 from townsquare.web.known_devices import is_known_device
-from townsquare.web.routes import Limit, Request
-
-RawHeaders = list[tuple[bytes, bytes]]
+from townsquare.web.routes import Limit, RawHeaders, Request
 
 
 class Per(StrEnum):

@@ -16,6 +16,7 @@ from townsquare.social.ports import Ports
 from townsquare.web.params import read_id, read_params
 
 T = TypeVar("T")
+RawHeaders = list[tuple[bytes, bytes]]  # as they are sent
 
 
 class Access(StrEnum):

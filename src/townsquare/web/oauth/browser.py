@@ -8,13 +8,14 @@ from urllib.parse import quote
 from townsquare.model.account import Account
 from townsquare.social.ports import Ports
 from townsquare.social.tokens import issue_token
+from townsquare.web.auth import SIGN_IN_PATH
 from townsquare.web.cookies import PRE_SESSION, SESSION, clear_cookie, set_cookie
 from townsquare.web.known_devices import remember_device
 from townsquare.web.pages.layout import own_path, redirect
 from townsquare.web.routes import Request, Response
 
 SCOPES = ("read", "write", "follow", "push", "profile")
-SIGN_IN_PATH = "/auth/sign_in"
+FORM_BYTES = 1 << 16  # of a form to log in, sign up and the like
 _MAX_PATH = 8_000
 
 

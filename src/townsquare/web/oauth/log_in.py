@@ -9,9 +9,10 @@ from townsquare.model.errors import Forbidden, Invalid
 from townsquare.social import users
 from townsquare.social.ports import Ports
 from townsquare.social.tokens import revoke_token
+from townsquare.web.auth import SIGN_IN_PATH
 from townsquare.web.limits import count_log_in
 from townsquare.web.oauth import browser
-from townsquare.web.oauth.browser import SIGN_IN_PATH, return_path, typed
+from townsquare.web.oauth.browser import FORM_BYTES, return_path, typed
 from townsquare.web.pages.layout import button, field, form, notice, page, redirect
 from townsquare.web.routes import Access, CacheClass, Limit, Request, Response, Route
 
@@ -76,16 +77,14 @@ def _page(request: Request, *, words: str = "", error: str = "", login: str = ""
     return page("Log in", body, request=request, status=status)
 
 
-_FORM_BYTES = 1 << 16
-
 ROUTES = [
     Route("GET", SIGN_IN_PATH, show, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
     Route(
         "POST", SIGN_IN_PATH, submit, access=Access.PUBLIC, limit=Limit.LOG_IN, cache=CacheClass.PAGE, html=True,
-        body_limit_bytes=_FORM_BYTES,
+        body_limit_bytes=FORM_BYTES,
     ),
     Route(
         "POST", "/auth/sign_out", sign_out, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True,
-        body_limit_bytes=_FORM_BYTES,
+        body_limit_bytes=FORM_BYTES,
     ),
 ]  # fmt: skip

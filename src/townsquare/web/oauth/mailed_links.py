@@ -7,7 +7,8 @@ from townsquare.kit.html import join, tag
 from townsquare.model.errors import Invalid
 from townsquare.social import links
 from townsquare.social.ports import Ports
-from townsquare.web.oauth.browser import SIGN_IN_PATH, typed
+from townsquare.web.auth import SIGN_IN_PATH
+from townsquare.web.oauth.browser import FORM_BYTES, typed
 from townsquare.web.pages.layout import button, field, form, notice, page, redirect
 from townsquare.web.routes import Access, CacheClass, Limit, Request, Response, Route
 
@@ -16,7 +17,6 @@ _CONFIRM = "/auth/confirmation/confirm"
 _PASSWORD = "/auth/password"
 _NEW_PASSWORD = "/auth/password/new"
 _EDIT_PASSWORD = "/auth/password/edit"
-_FORM_BYTES = 1 << 16
 _SENT = "If this address belongs to an account here, a mail is on its way to it."
 
 
@@ -100,20 +100,20 @@ ROUTES = [
     Route("GET", _CONFIRMATION, confirmation, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
     Route(
         "POST", _CONFIRMATION, resend_confirmation, access=Access.PUBLIC, limit=Limit.SIGN_UP, html=True,
-        cache=CacheClass.PAGE, body_limit_bytes=_FORM_BYTES,
+        cache=CacheClass.PAGE, body_limit_bytes=FORM_BYTES,
     ),
     Route(
         "POST", _CONFIRM, confirm, access=Access.PUBLIC, limit=Limit.LOG_IN, html=True,
-        cache=CacheClass.PAGE, body_limit_bytes=_FORM_BYTES,
+        cache=CacheClass.PAGE, body_limit_bytes=FORM_BYTES,
     ),
     Route("GET", _NEW_PASSWORD, forgot, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
     Route(
         "POST", _PASSWORD, send_reset, access=Access.PUBLIC, limit=Limit.SIGN_UP, html=True,
-        cache=CacheClass.PAGE, body_limit_bytes=_FORM_BYTES,
+        cache=CacheClass.PAGE, body_limit_bytes=FORM_BYTES,
     ),
     Route("GET", _EDIT_PASSWORD, choose, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
     Route(
         "POST", _EDIT_PASSWORD, set_new, access=Access.PUBLIC, limit=Limit.LOG_IN, html=True,
-        cache=CacheClass.PAGE, body_limit_bytes=_FORM_BYTES,
+        cache=CacheClass.PAGE, body_limit_bytes=FORM_BYTES,
     ),
 ]  # fmt: skip

@@ -7,13 +7,13 @@ from townsquare.kit.html import Markup, join, tag
 from townsquare.model.errors import Forbidden, Invalid
 from townsquare.social import links, users
 from townsquare.social.ports import Ports
+from townsquare.web.auth import SIGN_IN_PATH
 from townsquare.web.oauth import browser
-from townsquare.web.oauth.browser import typed
+from townsquare.web.oauth.browser import FORM_BYTES, typed
 from townsquare.web.pages.layout import button, field, form, notice, page, redirect
 from townsquare.web.routes import Access, CacheClass, Limit, Request, Response, Route
 
 _PATH = "/auth/sign_up"
-_FORM_BYTES = 1 << 16
 
 
 async def show(request: Request, ports: Ports) -> Response:
@@ -90,7 +90,7 @@ def _page(request: Request, ports: Ports, *, error: Invalid | None = None, statu
         tag("p", "The rules here:") if rules else None,
         tag("ul", [tag("li", rule) for rule in rules]) if rules else None,
         _form(request, _PATH, error),
-        tag("p", "Have an account? ", tag("a", "Log in", href=browser.SIGN_IN_PATH)),
+        tag("p", "Have an account? ", tag("a", "Log in", href=SIGN_IN_PATH)),
     )
     return page("Sign up", body, request=request, status=status)
 
@@ -122,11 +122,11 @@ ROUTES = [
     Route("GET", _PATH, show, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
     Route(
         "POST", _PATH, submit, access=Access.PUBLIC, limit=Limit.SIGN_UP, cache=CacheClass.PAGE, html=True,
-        body_limit_bytes=_FORM_BYTES,
+        body_limit_bytes=FORM_BYTES,
     ),
     Route("GET", "/owner/{secret}", show_owner, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
     Route(
         "POST", "/owner/{secret}", submit_owner, access=Access.PUBLIC, limit=Limit.SIGN_UP, cache=CacheClass.PAGE,
-        html=True, body_limit_bytes=_FORM_BYTES,
+        html=True, body_limit_bytes=FORM_BYTES,
     ),
 ]  # fmt: skip

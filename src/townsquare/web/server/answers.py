@@ -8,9 +8,7 @@ import zlib
 from dataclasses import dataclass
 
 from townsquare.settings import Settings
-from townsquare.web.routes import CacheClass, Response, Route
-
-RawHeaders = list[tuple[bytes, bytes]]
+from townsquare.web.routes import CacheClass, RawHeaders, Response, Route
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; form-action 'none'"
 _INSTANCE_CACHING = "max-age=300, public, stale-while-revalidate=30, stale-if-error=86400"

@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 from townsquare.model.errors import Invalid, NotFound, TooLarge, TownsquareError, Unauthorized
 from townsquare.social.ports import Ports
-from townsquare.web.auth import admitted, find_caller
+from townsquare.web.auth import SIGN_IN_PATH, admitted, find_caller
 from townsquare.web.bodies import Disconnected, Receive
 from townsquare.web.csrf import check_csrf, server_key
 from townsquare.web.errors import OUR_FAULT, UNKNOWN_ROUTE, WRONG_METHOD, error_body, error_headers, status_of
-from townsquare.web.limits import Limiter, RawHeaders
-from townsquare.web.routes import Access, Request, Response, Route
+from townsquare.web.limits import Limiter
+from townsquare.web.routes import Access, RawHeaders, Request, Response, Route
 from townsquare.web.server.answers import headers_of_route
 from townsquare.web.server.reading import Headers, Scope, is_plain_path, request_of, take_body
 from townsquare.web.server.sending import Asked, Send, send_answer
@@ -28,7 +28,6 @@ from townsquare.web.server.site import Place, Site, Stop
 ErrorPage = Callable[[Request | None, int, str], bytes]
 Hook = Callable[[], Awaitable[None]]
 
-SIGN_IN_PATH = "/auth/sign_in"
 _HTML = "text/html; charset=utf-8"
 _API_PATHS = ("/api/", "/oauth/", "/.well-known/", "/nodeinfo/")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9_, -]+")

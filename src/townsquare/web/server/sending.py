@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from townsquare.web.bodies import Receive
-from townsquare.web.routes import CacheClass, Request, Response
+from townsquare.web.routes import CacheClass, RawHeaders, Request, Response
 from townsquare.web.server.answers import (
-    RawHeaders,
     matches,
     part_of,
     raw_header,
