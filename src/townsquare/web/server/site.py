@@ -5,6 +5,7 @@ Box: web.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from falcon.routing import CompiledRouter
@@ -42,16 +43,14 @@ class Site:
 
     def __init__(self, routes: Sequence[Route], settings: Settings) -> None:
         """Raises: ValueError for a route that is not documented or is declared twice."""
-        self._router = CompiledRouter()
-        places: dict[str, Place] = {}
+        self._places = places = dict[str, Place]()
         for route in routes:
             _check(route)
             place = places.setdefault(route.path, Place(route.path))
             if route.method in place.stops:
                 raise ValueError(f"{route.method} {route.path} is declared twice")
             place.stops[route.method] = Stop(route, headers_of_route(route, settings))
-        for place in places.values():
-            self._router.add_route(place.path, place)
+        self._router = _compiled(tuple(places))
 
     def find(self, path: str) -> tuple[Place, Mapping[str, str]] | None:
         """The place of a path, which may end in a slash, and the values in the path."""
@@ -60,7 +59,16 @@ class Site:
         if "//" in path or "\0" in path or (".." in path and ".." in path.split("/")):
             return None
         found: Any = self._router.find(path)
-        return None if found is None else (found[0], found[2])
+        return None if found is None else (self._places[found[0]], found[2])
+
+
+@lru_cache(8)
+def _compiled(paths: tuple[str, ...]) -> CompiledRouter:
+    """The tree of the paths; made once for all applications of a process that have the same."""
+    router = CompiledRouter()
+    for path in paths:
+        router.add_route(path, path)
+    return router
 
 
 def _check(route: Route) -> None:
