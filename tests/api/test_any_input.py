@@ -264,6 +264,7 @@ async def test_cve_2025_61672_no_vote_on_a_page_is_a_fault_of_ours(town: Town, n
         _is_proper(await town._replace(things=things).send(route, kind, content), route, body)
 
 
+@pytest.mark.slow
 async def test_cve_2026_23963_a_megabyte_is_kept_nowhere(town: Town) -> None:
     """CVE-2026-23963, CVE-2021-21393: in each field of each route alone; none of it is found in what is kept."""
     for route in WRITES:

@@ -38,6 +38,7 @@ async def test_ghsa_84ch_each_limit_refuses_exactly_the_next(server: Server, lim
         assert (await client.get("/api/v1/x")).status_code == 200
 
 
+@pytest.mark.slow
 async def test_ghsa_84ch_tokens_and_users_have_their_own(server: Server) -> None:
     ann = await server.sign_in("ann")
     secrets = [ann.secret, *[(await server.token(ann.account.account_id))[1] for _ in range(5)]]

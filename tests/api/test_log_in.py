@@ -145,6 +145,7 @@ async def test_ghsa_qxrw_f6fh_34r7_asking_for_a_mail_tells_nothing(
     assert len(await mails(server)) == 2
 
 
+@pytest.mark.slow
 async def test_a_new_password_by_mail(server: Server, password_hash: str) -> None:
     account_id = await make(server, "ann", password_hash)
     await log_in(server.client, "ann", PASSWORD)
@@ -164,6 +165,7 @@ async def test_a_new_password_by_mail(server: Server, password_hash: str) -> Non
     assert user.confirmed
 
 
+@pytest.mark.slow
 async def test_cve_2022_2166_guessing_at_one_name_ends(server: Server, password_hash: str) -> None:
     await make(server, "ann", password_hash)
     owner = client_of(server.app, address="198.51.100.1")

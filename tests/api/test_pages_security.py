@@ -151,6 +151,7 @@ async def test_a_page_cannot_be_framed_nor_run_what_is_in_it__OAuth_clickjacking
         assert headers["cache-control"] in ("private, no-cache", "private, no-store")
 
 
+@pytest.mark.slow
 async def test_markup_in_every_place_is_text__GHSA_2g66_9fr3_ppwj(server: Server, ann: Person) -> None:
     """Also: Pleroma 1.0 (names), Pleroma 0.9 (warnings), Pleroma 2.0.1 (every place that shows a post)."""
     browser = await browser_of(server, ann)
@@ -183,6 +184,7 @@ async def test_markup_in_every_place_is_text__GHSA_2g66_9fr3_ppwj(server: Server
             is_harmless(answer.text)
 
 
+@pytest.mark.slow
 async def test_markup_in_every_parameter_is_text__CVE_2020_26891(server: Server, ann: Person) -> None:
     names = ("q", "type", "tab", "text", "reply_to", "edit", "next", "saved", "back", "offset")
     everywhere = dict.fromkeys(names, EVIL)

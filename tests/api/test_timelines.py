@@ -170,6 +170,7 @@ async def test_below_the_ring_home_goes_on(server: Server) -> None:
     assert await get(server, bob, HOME, min_id=oldest, limit=3) == ["12", "11", "10"]
 
 
+@pytest.mark.slow
 async def test_cve_2024_31208_threads_are_bounded(server: Server) -> None:
     """A chain and a star of 10,000, a reply to itself, one into the future, two that answer each other."""
     ann = await server.sign_in("ann")

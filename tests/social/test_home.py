@@ -163,6 +163,7 @@ class Story:
 
 @given(ops=OPS, limit=st.integers(1, 6))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
 def test_home_is_what_the_model_says(ops: list[tuple[str, int, int]], limit: int) -> None:
     async def run() -> None:
         async with open_town() as town:

@@ -232,6 +232,7 @@ async def test_cve_2021_21274_reading_stops_at_the_cap(far: FarServer, form: str
     assert len(page.body) == 100_000
 
 
+@pytest.mark.slow
 async def test_cve_2021_21274_a_gzip_bomb_is_inflated_to_the_cap_only(far: FarServer) -> None:
     squeeze = zlib.compressobj(9, wbits=31)
     body = b"".join(squeeze.compress(bytes(1 << 20)) for _ in range(200)) + squeeze.flush()

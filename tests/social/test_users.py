@@ -200,6 +200,7 @@ async def test_logging_in_by_name_and_address(ports: Ports, password_hash: str) 
         assert (await users.authenticate(ports, login=login, password=PASSWORD))[0] == account
 
 
+@pytest.mark.slow
 async def test_a_wrong_password_and_an_unknown_name_are_one_answer(ports: Ports, password_hash: str) -> None:
     await make(ports, "ann", password_hash)
     words = set()
@@ -210,6 +211,7 @@ async def test_a_wrong_password_and_an_unknown_name_are_one_answer(ports: Ports,
     assert len(words) == 1
 
 
+@pytest.mark.slow
 async def test_ghsa_xgg7_8hvq_8m65_a_log_in_takes_as_long_for_nobody(ports: Ports, password_hash: str) -> None:
     assert NOBODY.rsplit("$", 2)[0] == password_hash.rsplit("$", 2)[0], "the same parameters, so the same work"
     await make(ports, "ann", password_hash)
