@@ -67,7 +67,7 @@ def main(options: Options) -> int:
     work = lambda pipe: roles.run_workers(settings, (), roles.tell(pipe))  # noqa: E731
     found = [Role(f"web {n}", web) for n in range(options.web)]
     found += [Role(f"workers {n}", work) for n in range(options.workers)]
-    return Supervisor(found, 5.0, lambda: print("ready", flush=True)).run()
+    return Supervisor(found, drain_s=5.0, on_ready=lambda: print("ready", flush=True), on_stop=sock.close).run()
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ _MAGIC = b"TSQCNT1\0"
 _FILE_BYTES = _HEAD_BYTES + (_SLOTS + _PROBES) * _SLOT.size
 _MAX_SUM = (1 << 63) - 1
 _SWEEP_AT = 100_000
+_KNOWN_HASHES = 10_000
 
 
 class Counters(Protocol):
@@ -76,11 +77,12 @@ class SharedCounters:
             raise
         # Keyed, so that nobody outside can choose keys that share slots.
         self._secret = self._map[8:16]
+        self._hashes: dict[tuple[str, int], tuple[int, int]] = {}  # of keys that were just counted: window's end, hash
 
     def add(self, key: str, amount: int, *, window_s: int, now_s: int) -> int:
         window_end_s = now_s - now_s % window_s + window_s
-        name = f"{window_end_s}:{window_s}:{key}".encode(errors="surrogatepass")
-        hashed = _HASH.unpack(blake2b(name, digest_size=8, key=self._secret).digest())[0] or 1
+        known = self._hashes.get((key, window_s))
+        hashed = known[1] if known and known[0] == window_end_s else self._hash(key, window_s, window_end_s)
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             at, total = self._slot(hashed, now_s)
@@ -97,6 +99,14 @@ class SharedCounters:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _hash(self, key: str, window_s: int, window_end_s: int) -> int:
+        if len(self._hashes) >= _KNOWN_HASHES:
+            self._hashes.clear()
+        name = f"{window_end_s}:{window_s}:{key}".encode(errors="surrogatepass")
+        hashed: int = _HASH.unpack(blake2b(name, digest_size=8, key=self._secret).digest())[0] or 1
+        self._hashes[key, window_s] = window_end_s, hashed
+        return hashed
 
     def _slot(self, hashed: int, now_s: int) -> tuple[int, int]:
         """Where the key is and its sum; a new key takes a free or past one, else that which ends first."""

@@ -6,6 +6,7 @@ root.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -109,8 +110,9 @@ async def statuses(ports: Ports, ids: Sequence[int], viewer: Viewer, *, gate: Ga
     plains = await _plain_views(ports, ids, signed_in=viewer.account_id != 0)
     flags: dict[int, int] = {}
     if viewer.account_id and plains:
-        flags = await flags_of(ports, viewer.account_id, [i for each in plains for i in (each.status_id, each.root)])
-    trusted = not is_at_odds(viewer, {author for each in plains for author in each.authors})
+        targets, roots = [each.status_id for each in plains], [each.root for each in plains]
+        flags = await flags_of(ports, viewer.account_id, targets + roots)
+    trusted = not is_at_odds(viewer, set(chain.from_iterable([each.authors for each in plains])))
     me, views = viewer.account_id, []
     for each in plains:
         if not (trusted and each.is_open) and not _passes(gate, viewer, each.parts):
@@ -177,10 +179,11 @@ async def flags_of(ports: Ports, account_id: int, status_ids: Sequence[int]) -> 
 async def _plain_views(ports: Ports, ids: Sequence[int], *, signed_in: bool) -> list[Plain]:
     """The statuses as they are for one who has nothing to do with them; without those that are gone."""
     kept = ports.views.signed_in if signed_in else ports.views.anonymous
-    found = {each: plain for each in ids if (plain := kept.get(each)) is not None}
+    there: list[Plain | None] = list(map(kept.get, ids))
+    if all(there):  # a view is never empty, so this asks for None, quickly
+        return [each for each in there if each]
+    found = {each: plain for each, plain in zip(ids, there, strict=True) if plain}
     missing = [each for each in ids if each not in found]
-    if not missing:
-        return [found[each] for each in ids]
     for parts in await _read_parts(ports, missing):
         plain = found[parts.fragment.status.status_id] = _plain(parts, signed_in=signed_in)
         if parts.are_kept(ports.cache):

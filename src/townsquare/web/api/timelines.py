@@ -10,7 +10,7 @@ from townsquare.render.status import status_list_json
 from townsquare.social import timelines
 from townsquare.social.ports import Ports
 from townsquare.social.timelines import TagFilter, TimelinePage
-from townsquare.web.paging import link_header, window
+from townsquare.web.paging import link_header, page_limit, window
 from townsquare.web.routes import Access, CacheClass, Request, Response, Route
 
 _MOST_TAGS = 4  # of each of any, all and none, as Mastodon
@@ -64,7 +64,7 @@ async def of_list(request: Request, ports: Ports) -> Response:
 
 
 def _page(request: Request, page: TimelinePage) -> Response:
-    limit = window(request).limit
+    limit = page_limit(request)
     count = 0 if not page.newest else min(len(page.views), limit - 1) or 1 if page.is_end else limit
     return Response(status_list_json(page.views), headers=link_header(request, page.newest, page.oldest, count, limit))
 
