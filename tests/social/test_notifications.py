@@ -2,6 +2,7 @@
 
 from tests.social.conftest import Town
 
+from townsquare.kit.snowflake import month_of
 from townsquare.model.account import Account
 from townsquare.model.paging import Window
 from townsquare.model.tasks import Notify, NotifyMentions
@@ -157,7 +158,7 @@ async def test_a_conversation_follows_its_last_status(town: Town) -> None:
 async def test_two_notices_of_one_id_both_stay(town: Town) -> None:
     at_ms = town.clock.now_ms()
     (taken, free, *_) = notice_ids(1, 2, "follow", 0, at_ms)
-    month = 2026 * 12 + 9
+    month = month_of(taken)
     other = NotificationRow(account_id=1, month=month, notification_id=taken, kind="mention", actor=3, status_id=9)
     await town.ports.store.write([Put(NOTIFICATIONS, other)])
     wanted = NotificationRow(account_id=1, month=month, notification_id=0, kind="follow", actor=2)
