@@ -24,6 +24,7 @@ from townsquare.mail.log import LogMailer
 from townsquare.mail.memory import MemoryMailer
 from townsquare.media.disk import DiskMedia
 from townsquare.media.memory import MemoryMedia
+from townsquare.model.errors import Unavailable
 from townsquare.queue.memory import MemoryQueue
 from townsquare.queue.sqlite import SqliteQueue
 from townsquare.search.embedded import EmbeddedSearch
@@ -228,6 +229,8 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
                 raise ValueError(
                     f"{box} = {url.split(':', 1)[0]}: needs more: pip install 'townsquare[cluster]'"
                 ) from exc
+            except Unavailable as exc:
+                raise Unavailable(f"{exc}; the setting {box} says that it should.") from exc
             stack.push_async_callback(opened.close)
             return opened
 

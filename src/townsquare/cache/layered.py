@@ -12,7 +12,7 @@ Box: cache.
 
 import asyncio
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -49,8 +49,10 @@ class LayeredCache:
     def peek(self, kind: Kind[T], key: int | str | tuple[int, int]) -> T | None:
         return self._inner.peek(kind, key)
 
-    async def get_many(self, kind: Kind[T], keys: Sequence[K], load: Load[K, T]) -> list[T | None]:
-        return await self._inner.get_many(kind, keys, partial(self._through, kind, load))
+    def get_many(
+        self, kind: Kind[T], keys: Sequence[K], load: Load[K, T]
+    ) -> Coroutine[Any, Any, list[T | None]]:  # no coroutine of its own: most calls find all in the process
+        return self._inner.get_many(kind, keys, partial(self._through, kind, load))
 
     async def drop(self, kind: Kind[T], keys: Sequence[K]) -> None:
         # First outside: a process that has dropped its own value looks there next.
