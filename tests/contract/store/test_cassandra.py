@@ -183,3 +183,39 @@ class TestOneNode:
         assert [row.word for row in found if row is not None] == sorted(kept)
         await store.write([Put(WORDS, Word("after"))])
         await store.close()
+
+
+class TestThreeNodes:
+    pytestmark = CASSANDRA
+
+    async def test_while_one_of_three_is_killed_every_write_is_done(self) -> None:
+        for node in (1, 2, 3):  # one after another, as they join
+            server = servers().url(f"cassandra-{node}", needs="acsylla")
+        store = await empty_store(server, [WORDS], SystemClock())
+        kept: list[str] = []
+        enough, over = asyncio.Event(), asyncio.Event()
+
+        async def write(writer: int) -> None:
+            n = 0
+            while not over.is_set():
+                n += 1
+                await store.write([Put(WORDS, Word(f"{writer}-{n}", n))])
+                kept.append(f"{writer}-{n}")
+                if len(kept) == 500:
+                    enough.set()
+
+        async def kill() -> None:
+            await enough.wait()
+            await asyncio.to_thread(control.kill, "cassandra-2")
+            killed_after = len(kept)
+            while len(kept) < killed_after + 1_000:
+                assert await store.get(WORDS, (kept[0],)) is not None
+            over.set()
+
+        async with asyncio.TaskGroup() as tasks:
+            for writer in range(8):
+                tasks.create_task(write(writer))
+            tasks.create_task(kill())
+        found = await store.get_many(WORDS, [(word,) for word in kept])
+        assert [row.word for row in found if row is not None] == kept
+        await store.close()
