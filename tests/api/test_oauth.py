@@ -14,11 +14,12 @@ from tests.api.conftest import Server, client_of, memory_ports
 
 from townsquare.kit.clock import SetClock
 from townsquare.model.account import Account
-from townsquare.social import sign_up_form, users
+from townsquare.social import sign_up_form, tokens, users
 from townsquare.social.ports import Ports
 from townsquare.social.server_values import vapid_public_key
 from townsquare.store.tables import APPS, CODES
 from townsquare.web.csrf import server_key
+from townsquare.web.oauth.browser import SCOPES
 from townsquare.web.server.app import make_app
 from townsquare.web.server.table import ALL_ROUTES
 
@@ -82,7 +83,8 @@ async def exchange(client: httpx.AsyncClient, app: dict[str, Any], code: str, **
 async def ann(server: Server, password_hash: str) -> Account:
     """An account whose browser, the server's client, is signed in."""
     account = await make(server.ports, "ann", password_hash)
-    assert (await log_in(server.client, "ann", PASSWORD)).status_code == 303
+    secret, _ = await tokens.issue_token(server.ports, account_id=account.account_id, app=None, scopes=SCOPES)
+    server.client.cookies.set("session", secret)
     return account
 
 
