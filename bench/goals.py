@@ -1,9 +1,10 @@
 """What must hold, as numbers, and what was measured against it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -68,7 +69,7 @@ class Run:
         return min(1.0, usual) if self.quick else usual
 
 
-Scenario = Callable[[Run], Awaitable[list[Result]]]
+Scenario = Callable[[Run], Coroutine[Any, Any, list[Result]]]
 
 
 def number(value: float) -> str:

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,7 @@ from townsquare.cli.seeding.graph import generate
 from townsquare.settings import Settings
 from townsquare.store.tables import ACCOUNTS, STATUSES
 
-_FORM = 1  # grows when what is prepared changes
+_FORM = 2  # grows when what is prepared changes
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,14 +48,14 @@ async def readers_place(run: Run) -> Place:
     return await _prepared(run, f"generated-{people}-{mean}", filled)
 
 
-async def _prepared(run: Run, name: str, make: "object") -> Place:
+async def _prepared(run: Run, name: str, make: Callable[[Run, Path], Awaitable[Place]]) -> Place:
     folder = run.cache / f"{name}-{_FORM}"
     facts = folder / "place.json"
     if not facts.exists() or not _same_boot(folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         run.say(f"preparing {name} (once)")
-        place = await make(run, folder / "data")  # type: ignore[operator]
+        place = await make(run, folder / "data")
         (folder / "boot").write_text(_boot_id())
         facts.write_bytes(msgspec.json.encode(place))
     return msgspec.json.decode(facts.read_bytes(), type=Place)

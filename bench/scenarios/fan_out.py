@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+
 from bench import fill
 from bench.goals import Better, Goal, Result, Run
 from bench.server import server
-
 from townsquare.boot import open_ports
 from townsquare.cli.seeding.graph import Graph
 from townsquare.feeds.port import Reason

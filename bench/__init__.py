@@ -1,0 +1,1 @@
+"""Measures the goals of speed: `python -m bench`."""

@@ -1,0 +1,58 @@
+"""Posting over HTTP: what the number of followers does to the author's wait."""
+
+import msgspec
+import numpy as np
+
+from bench import fill
+from bench.fill import secret_of
+from bench.goals import Goal, Result, Run
+from bench.load import open_loop, request
+from bench.server import server
+from townsquare.boot import open_ports
+from townsquare.cli.seeding.graph import Graph
+from townsquare.feeds.port import Reason
+from townsquare.settings import Settings
+
+POST = Goal(name="S3", what="POST status, p99 at 100,000 followers against none", unit="x", must=1.3, aim=1.1)
+
+_RATE = 40.0  # a second: about half of what one web process takes beside its worker and the generator on two cores
+_ROUNDS = 4
+
+
+async def post(run: Run) -> list[Result]:
+    """S3: open loop at a fixed rate, the two authors in turn."""
+    followers = 2_000 if run.quick else 100_000
+    data = run.folder / "posting"
+    async with open_ports(Settings(data=str(data))) as ports:
+        run.say(f"filling in {followers:,} followers with home timelines")
+        lonely, famous = await fill.people(ports, 2)
+        ids = [famous, *await fill.people(ports, followers, tokens=False)]
+        graph = Graph(len(ids), np.arange(1, len(ids)), np.zeros(followers, np.int64))
+        await fill.follows(ports, ids, graph, both_sides=False)
+        for each in ids[1:]:
+            await ports.feeds.fill(each, [1], [Reason.FOLLOW], floor=0)
+    waits: dict[int, list[float]] = {lonely: [], famous: []}
+    with server(data, web=1, workers=1, test_mode=True) as running:
+        for turn in range(_ROUNDS + 1):
+            for author, its_waits in waits.items():
+                requests = [
+                    request(
+                        "/api/v1/statuses",
+                        secret_of(author),
+                        method="POST",
+                        body=msgspec.json.encode({"status": f"Round {turn}, number {n}", "visibility": "public"}),
+                    )
+                    for n in range(100)
+                ]
+                report = await open_loop(running.address, requests, rate=_RATE, seconds=run.seconds(8))
+                if report.failed:
+                    raise RuntimeError(f"{report.failed} posts failed: {report.statuses}")
+                if turn:  # the first round warms up
+                    its_waits.extend(report.latencies)
+    p99 = {author: float(np.percentile(its_waits, 99)) * 1e3 for author, its_waits in waits.items()}
+    p50 = {author: float(np.percentile(its_waits, 50)) * 1e3 for author, its_waits in waits.items()}
+    note = (
+        f"p99 {p99[famous]:.1f} ms for {followers:,} followers, {p99[lonely]:.1f} ms for none; p50 {p50[famous]:.1f} "
+        f"and {p50[lonely]:.1f} ms; {_RATE:.0f} posts/s, {len(waits[lonely]):,} each"
+    )
+    return [Result(goal=POST, value=p99[famous] / p99[lonely], note=note)]
