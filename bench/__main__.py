@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import uvloop
+
 from bench.goals import Result, Run, Scenario
 from bench.machine import Machine, machine
 from bench.scenarios import fan_out, home, hot_key, memory, posting, sizes, streams

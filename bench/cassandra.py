@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvloop
-from bench.store import AUTHORS, row
 
+from bench.store import AUTHORS, row
 from townsquare.kit.clock import SystemClock
 from townsquare.store.cassandra import CassandraStore
 from townsquare.store.port import Put

@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 import msgspec
 import numpy as np
+
 from bench.server import ROOT
 
 _FLUSHES = 200

@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
+
 from bench import fill
 from bench.goals import Run
 from bench.server import ROOT
-
 from townsquare.boot import open_ports
 from townsquare.cli.seeding.graph import generate
 from townsquare.settings import Settings
