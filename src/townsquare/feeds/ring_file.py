@@ -22,6 +22,7 @@ from townsquare.feeds.port import RING_LENGTH, Ids, Page, Reason
 
 _FLOOR = 1  # its place in a block
 _LAST = BLOCK - 1
+_FEW = 60  # entries of a page
 _WINDOWS = (8, 64)  # how far from the newest end an id is put in its place for many rings at once, tried in turn
 _TRIES = 1000  # of a reader, before it takes the lock: far longer than any change takes
 _Row = tuple[int, ...]
@@ -160,8 +161,12 @@ class RingFile:
             last = first + int(entries[first:last].searchsorted(bound(below), "left"))
         if above is not None and last > first:
             first += int(entries[first:last].searchsorted(bound(above + 1), "left"))
-        page = entries[last - 1 : max(first, last - max(limit, 0)) - 1 : -1]  # a block's guard and floor lie before it
-        return Page((page >> REASON_BITS).tolist(), (page & REASON_MASK).tolist(), floor)
+        first = max(first, last - max(limit, 0))
+        page = entries[last - 1 : first - 1 : -1]  # a block's guard and floor lie before it
+        if last - first > _FEW:
+            return Page((page >> REASON_BITS).tolist(), (page & REASON_MASK).tolist(), floor)
+        few = page.tolist()  # arrays begin to pay beyond this
+        return Page([each >> REASON_BITS for each in few], [each & REASON_MASK for each in few], floor)
 
     # Writing, under the lock.
 

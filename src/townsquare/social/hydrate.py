@@ -167,7 +167,11 @@ async def flags_of(ports: Ports, account_id: int, status_ids: Sequence[int]) -> 
     if not known:
         return {}
     first, last = month_of(min(known)), month_of(max(known))
-    months = [(account_id, last)] if first == last else list({(account_id, month_of(each)) for each in known})
+    if first == last:
+        kept = ports.cache.peek(FLAGS, (account_id, last))
+        if kept is not None:
+            return kept
+    months = list({(account_id, month_of(each)) for each in known})
     merged: dict[int, int] = {}
     for kept in await ports.cache.get_many(FLAGS, months, _Loader(ports).flags):
         if kept and len(months) == 1:

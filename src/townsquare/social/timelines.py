@@ -110,6 +110,7 @@ def belongs(row: LogRow, viewer: Viewer) -> bool:
 def _standing(views: list[StatusView], viewer: Viewer) -> list[StatusView]:
     """Those of which the reason why they are in the ring still holds."""
     authors = {view.fragment.status.author for view in views}
+    authors.discard(viewer.account_id)
     if viewer.following.issuperset(authors) and not viewer.languages and viewer.no_reblogs.isdisjoint(authors):
         return views
     return [view for view in views if _stands(view, viewer)]

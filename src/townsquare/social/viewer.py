@@ -4,10 +4,12 @@ Box: social. Design: one small blob per active viewer, so that no page asks abou
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from townsquare.cache.port import Kind
+from townsquare.kit.id_set import IdSet
 from townsquare.model.events import ViewersEvent, encode_event
 from townsquare.social.ports import Ports
 from townsquare.store.tables import FOLLOWING, RELATIONS
@@ -16,11 +18,14 @@ _IDS_A_MESSAGE = 1_000
 _MOST = 10_000  # rows of each kind; the follow limit is below it
 
 
+_NOBODY = IdSet()
+
+
 class Viewer(msgspec.Struct, frozen=True, array_like=True):
     """One account's relations to others, as sets of account ids."""
 
     account_id: int  # 0: nobody is signed in
-    following: frozenset[int] = frozenset()
+    following: IdSet = _NOBODY
     no_reblogs: frozenset[int] = frozenset()  # followed, but not their boosts
     blocking: frozenset[int] = frozenset()
     blocked_by: frozenset[int] = frozenset()
@@ -31,10 +36,23 @@ class Viewer(msgspec.Struct, frozen=True, array_like=True):
 
 ANONYMOUS = Viewer(0)
 
+
+def _pack(value: Any) -> bytes:
+    if isinstance(value, IdSet):
+        return value.pack()
+    raise NotImplementedError
+
+
+def _unpack(kind: type, value: Any) -> IdSet:
+    if kind is IdSet:
+        return IdSet.unpack(value)
+    raise NotImplementedError
+
+
 VIEWER: Kind[Viewer] = Kind(
     name="v",
-    encode=msgspec.msgpack.Encoder().encode,
-    decode=msgspec.msgpack.Decoder(Viewer).decode,
+    encode=msgspec.msgpack.Encoder(enc_hook=_pack).encode,
+    decode=msgspec.msgpack.Decoder(Viewer, dec_hook=_unpack).decode,
     ttl_s=3600,
     capacity=20_000,
 )
@@ -72,7 +90,7 @@ async def _load(ports: Ports, account_id: int) -> Viewer:
         others[kind] = [row for row in rows if row.on and not row.is_over(now)]
     return Viewer(
         account_id,
-        following=frozenset(row.target for row in following),
+        following=IdSet(row.target for row in following),
         no_reblogs=frozenset(row.target for row in following if not row.reblogs),
         blocking=frozenset(row.other for row in others["block"]),
         blocked_by=frozenset(row.other for row in others["blocked_by"]),

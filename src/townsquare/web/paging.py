@@ -24,6 +24,8 @@ def window(request: Request, default: int = 20, maximum: int = 40) -> Window:
     Raises: BadRequest where an id is not one.
     """
     params = request.params
+    if not params:
+        return Window(limit=default)
     limit = page_limit(request, default, maximum)
     if not ("max_id" in params or "min_id" in params or "since_id" in params):
         return Window(limit=limit)
