@@ -13,6 +13,7 @@ from townsquare.kit.languages import LANGUAGES
 from townsquare.model.account import User, Visibility
 from townsquare.model.status import Media
 from townsquare.social.drafts import MAX_CHARACTERS, MAX_MEDIA, MAX_OPTION_CHARACTERS, MAX_OPTIONS
+from townsquare.social.media import MAX_DESCRIPTION
 from townsquare.web.csrf import FIELD, csrf_token
 from townsquare.web.pages.icons import icon
 from townsquare.web.pages.layout import hidden_fields, notice
@@ -20,7 +21,6 @@ from townsquare.web.pages.parts import person
 from townsquare.web.routes import Request
 
 ACCEPTED = "image/jpeg,image/png,image/gif,image/webp,image/avif,image/heic"
-MAX_DESCRIPTION = 1_500
 DURATIONS_S = {
     300: "5 minutes",
     3_600: "1 hour",

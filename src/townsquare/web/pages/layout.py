@@ -9,6 +9,7 @@ from townsquare.kit.html import Child, Markup, join, tag
 from townsquare.web.cookies import cookie_of
 from townsquare.web.csrf import FIELD, csrf_token
 from townsquare.web.pages.assets import FAVICON, SCRIPT, STYLE, THEME_COLOURS, address
+from townsquare.web.policy import page_policy
 from townsquare.web.routes import Request, Response
 
 HTML = "text/html; charset=utf-8"
@@ -62,7 +63,7 @@ def page(
         status,
         content_type=HTML,
         headers=(
-            ("content-security-policy", policy(form_targets)),
+            ("content-security-policy", page_policy(form_targets)),
             ("x-frame-options", "DENY"),
             ("referrer-policy", "same-origin"),
             *headers,
@@ -76,16 +77,6 @@ def single(title: str, body: Child) -> Markup:
     return join(
         tag("header", tag("a", logo, "Townsquare", href="/"), class_="masthead"),
         tag("main", tag("h1", title), body, class_="single"),
-    )
-
-
-def policy(form_targets: tuple[str, ...] = ()) -> str:
-    """The Content-Security-Policy of pages: nothing inline, nothing from elsewhere, no frames."""
-    targets = " ".join(("'self'", *form_targets))
-    return (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: blob:; media-src 'self'; "
-        f"connect-src 'self'; manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action {targets}"
     )
 
 

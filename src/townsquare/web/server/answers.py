@@ -7,7 +7,7 @@ import re
 import zlib
 from dataclasses import dataclass
 
-from townsquare.settings import Settings
+from townsquare.web.policy import page_policy
 from townsquare.web.routes import CacheClass, RawHeaders, Response, Route
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; form-action 'none'"
@@ -44,16 +44,16 @@ class RouteHeaders:
     shared: RawHeaders  # added where another origin asks
 
 
-def headers_of_route(route: Route, settings: Settings) -> RouteHeaders:
+def headers_of_route(route: Route) -> RouteHeaders:
     """The headers of a route's answers."""
     return RouteHeaders(
-        signed_in=_fixed(route, settings, signed_in=True),
-        anonymous=_fixed(route, settings, signed_in=False),
+        signed_in=_fixed(route, signed_in=True),
+        anonymous=_fixed(route, signed_in=False),
         shared=shared_headers(route.path),
     )
 
 
-def _fixed(route: Route, settings: Settings, *, signed_in: bool) -> RawHeaders:
+def _fixed(route: Route, *, signed_in: bool) -> RawHeaders:
     caching = _CACHING[route.cache]
     if route.cache is CacheClass.TIMELINE and signed_in:
         caching = _PRIVATE_CACHING
@@ -64,21 +64,11 @@ def _fixed(route: Route, settings: Settings, *, signed_in: bool) -> RawHeaders:
         ("cache-control", caching),
         ("vary", vary),
         ("x-content-type-options", "nosniff"),
-        ("content-security-policy", page_policy(settings) if route.html else API_POLICY),
+        ("content-security-policy", page_policy() if route.html else API_POLICY),
     ]
     if route.html:
         headers += [("x-frame-options", "DENY"), ("referrer-policy", "same-origin")]
     return [(name.encode(), value.encode()) for name, value in headers]
-
-
-def page_policy(settings: Settings) -> str:
-    """The content security policy of our pages: nothing inline, nothing from elsewhere."""
-    sockets = settings.url.replace("http", "ws", 1)
-    return (
-        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; script-src 'self'; "
-        "style-src 'self'; img-src 'self' data: blob:; font-src 'self'; media-src 'self'; manifest-src 'self'; "
-        f"connect-src 'self' {sockets}"
-    )
 
 
 def shared_headers(path: str) -> RawHeaders:

@@ -71,8 +71,8 @@ class App:
         self._request_ids = itertools.count()
         self._request_prefix = secrets.token_hex(6)
         self._limiter = Limiter(ports)
-        self._no_route, self._no_page = _unknown_stop(ports, html=False), _unknown_stop(ports, html=True)
-        self._other = _unknown_stop(ports, html=False)
+        self._no_route, self._no_page = _unknown_stop(html=False), _unknown_stop(ports, html=True)
+        self._other = _unknown_stop(html=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -205,9 +205,9 @@ async def _nowhere(request: Request, ports: Ports) -> Response:
     raise NotFound(UNKNOWN_ROUTE)
 
 
-def _unknown_stop(ports: Ports, *, html: bool) -> Stop:
+def _unknown_stop(*, html: bool) -> Stop:
     route = Route("GET", "/", _nowhere, access=Access.PUBLIC, html=html)
-    return Stop(route, headers_of_route(route, ports.settings))
+    return Stop(route, headers_of_route(route))
 
 
 def make_app(
@@ -223,5 +223,5 @@ def make_app(
 
     Raises: ValueError for a route that is not documented or is declared twice.
     """
-    site = Site(routes, ports.settings)
+    site = Site(routes)
     return App(ports, site, error_page=error_page, sockets=sockets, hooks=(startup, shutdown))

@@ -10,7 +10,6 @@ from typing import Any
 
 from falcon.routing import CompiledRouter
 
-from townsquare.settings import Settings
 from townsquare.web.routes import Route
 from townsquare.web.server.answers import RouteHeaders, headers_of_route
 
@@ -41,7 +40,7 @@ class Place:
 class Site:
     """All routes, found by path."""
 
-    def __init__(self, routes: Sequence[Route], settings: Settings) -> None:
+    def __init__(self, routes: Sequence[Route]) -> None:
         """Raises: ValueError for a route that is not documented or is declared twice."""
         self._places = places = dict[str, Place]()
         for route in routes:
@@ -49,7 +48,7 @@ class Site:
             place = places.setdefault(route.path, Place(route.path))
             if route.method in place.stops:
                 raise ValueError(f"{route.method} {route.path} is declared twice")
-            place.stops[route.method] = Stop(route, headers_of_route(route, settings))
+            place.stops[route.method] = Stop(route, headers_of_route(route))
         self._router = _compiled(tuple(places))
 
     def find(self, path: str) -> tuple[Place, Mapping[str, str]] | None:
