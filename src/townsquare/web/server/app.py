@@ -71,7 +71,7 @@ class App:
         self._request_ids = itertools.count()
         self._request_prefix = secrets.token_hex(6)
         self._limiter = Limiter(ports)
-        self._no_route, self._no_page = _unknown_stop(html=False), _unknown_stop(ports, html=True)
+        self._no_route, self._no_page = _unknown_stop(html=False), _unknown_stop(html=True)
         self._other = _unknown_stop(html=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
