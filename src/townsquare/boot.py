@@ -234,7 +234,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             stack.push_async_callback(opened.close)
             return opened
 
-        new_id = Snowflake(clock, stack.enter_context(_WorkerNumber(Path(settings.data) / "workers")).number)
+        new_id = Snowflake(clock, stack.enter_context(_WorkerNumber(Path(settings.data) / "numbers.lock")).number)
         streaming = await engine("streaming")
         store, queue = await engine("store"), await engine("queue")
         outbox = Outbox(store, queue, new_id)

@@ -5,6 +5,7 @@ Home is a ring of ids that the fan-out fills. A ring that is not there is made f
 waits; below its floor the logs are read, and for all of it while rings do not answer.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -246,17 +247,18 @@ def _cut(views: list[StatusView], window: Window, newest: int, oldest: int) -> t
 
 def _once(views: list[StatusView]) -> list[StatusView]:
     """Without boosts of what stands close by already, itself or as another's boost."""
-    if len({view.fragment.status.boost_of or view.fragment.status.status_id for view in views}) == len(views):
+    shown = [view.fragment.status.boost_of or view.fragment.status.status_id for view in views]
+    if len(set(shown)) == len(shown):
         return views
-    places = {view.status.status_id: place for place, view in enumerate(views) if view.reblog is None}
+    repeated = {each for each, times in Counter(shown).items() if times > 1}
+    places = {each: place for place, each in enumerate(shown) if each in repeated and views[place].reblog is None}
     kept: list[StatusView] = []
     boosted: dict[int, int] = {}
-    for place, view in enumerate(views):
-        if view.reblog is not None:
-            original = view.reblog.status.status_id
-            near = [at for at in (places.get(original), boosted.get(original)) if at is not None]
+    for place, (each, view) in enumerate(zip(shown, views, strict=True)):
+        if each in repeated and view.reblog is not None:
+            near = [at for at in (places.get(each), boosted.get(each)) if at is not None]
             if any(abs(at - place) < _SAME_WITHIN for at in near):
                 continue
-            boosted[original] = place
+            boosted[each] = place
         kept.append(view)
     return kept
