@@ -62,7 +62,9 @@ async def _home_ids(ports: Ports, viewer: Viewer, window: Window) -> list[int]:
 
 
 async def _ids_of_ring(ports: Ports, viewer: Viewer, window: Window) -> list[int]:
-    limit = RING_LENGTH if window.forward else window.limit
+    # A few more than asked for, if the ring has them: hydrating these costs less than a second look, which a page with
+    # a repeated boost would need.
+    limit = RING_LENGTH if window.forward else window.limit + window.limit // 4
     page = await ports.feeds.read(viewer.account_id, below=window.below, above=window.above, limit=limit)
     if page is None:
         await _make_ring(ports, viewer)
