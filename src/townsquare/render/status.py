@@ -63,6 +63,8 @@ class StatusView(msgspec.Struct, frozen=True):
     fragment: Fragment
     author: Person
     totals: Totals
+    author_id: int
+    shown_id: int  # the status's own; of a boost, the original's
     flags: int = 0
     poll: bytes | None = None
     reblog: "StatusView | None" = None
@@ -165,13 +167,15 @@ def status_json(view: StatusView) -> bytes:
 
 def status_list_json(views: Sequence[StatusView]) -> bytes:
     """A page of statuses as bytes: one join."""
-    parts: list[bytes] = []
+    parts = [b"["]
     for view in views:
         parts += view.parts or _parts(view)
         parts.append(b",")
-    if parts:
-        parts.pop()
-    return b"[%b]" % b"".join(parts)
+    if views:
+        parts[-1] = b"]"
+    else:
+        parts.append(b"]")
+    return b"".join(parts)
 
 
 def put_together(view: StatusView) -> StatusView:

@@ -112,16 +112,14 @@ async def statuses(ports: Ports, ids: Sequence[int], viewer: Viewer, *, gate: Ga
     if viewer.account_id and plains:
         targets, roots = [each.status_id for each in plains], [each.root for each in plains]
         flags = await flags_of(ports, viewer.account_id, targets + roots)
-    trusted = not is_at_odds(viewer, set(chain.from_iterable([each.authors for each in plains])))
+    trusted = not is_at_odds(viewer, chain.from_iterable([each.authors for each in plains]))
     me, views = viewer.account_id, []
-    for each in plains:
-        if not (trusted and each.is_open) and not _passes(gate, viewer, each.parts):
-            continue
-        bits = flags.get(each.status_id, 0) | flags.get(each.root, 0) & MUTED if flags else 0
-        if bits or each.has_poll or me in each.authors:
-            views.append(await _marked(ports, each.parts, me, bits))
-        else:
-            views.append(each.view)
+    for view, parts, status_id, root, authors, is_same in plains:
+        if is_same and trusted and status_id not in flags and root not in flags and me not in authors:
+            views.append(view)
+        elif (is_same and trusted) or _passes(gate, viewer, parts):
+            bits = flags.get(status_id, 0) | flags.get(root, 0) & MUTED
+            views.append(await _marked(ports, parts, me, bits))
     return views
 
 
@@ -163,7 +161,7 @@ async def drop_flags(ports: Ports, account_id: int, status_ids: Iterable[int]) -
 
 async def flags_of(ports: Ports, account_id: int, status_ids: Sequence[int]) -> dict[int, int]:
     """What the account did with these statuses: bits of render/status.py by status id; none stands for 0."""
-    known = [each for each in status_ids if each]
+    known = status_ids if all(status_ids) else [each for each in status_ids if each]
     if not known:
         return {}
     first, last = month_of(min(known)), month_of(max(known))
@@ -233,7 +231,7 @@ def _plain(parts: Parts, *, signed_in: bool) -> Plain:
         authors = (status.author, target.author)
         to_all = to_all and is_open(target, parts.original_author.account)
     view = put_together(_view(parts, signed_in=signed_in))
-    return Plain(view, parts, target.status_id, target.root, authors, to_all, target.poll is not None)
+    return Plain(view, parts, target.status_id, target.root, authors, to_all and target.poll is None)
 
 
 def _passes(gate: Gate, viewer: Viewer, parts: Parts) -> bool:
@@ -276,8 +274,9 @@ def _view(
     """The view of these parts. `me`: its viewer, who may be an author; 0 for the view of all who are not."""
 
     def view(fragment: Fragment, author: Person, reblog: StatusView | None) -> StatusView:
-        own = me != 0 and fragment.status.author == me
-        return StatusView(fragment, author, parts.totals, flags, poll, reblog, own, signed_in)
+        status = fragment.status
+        own, shown_id = me != 0 and status.author == me, status.boost_of or status.status_id
+        return StatusView(fragment, author, parts.totals, status.author, shown_id, flags, poll, reblog, own, signed_in)
 
     if parts.original is None or parts.original_author is None:
         return view(parts.fragment, parts.author, None)

@@ -3,7 +3,7 @@
 Box: social. Private and absent are the same to whoever asks. When in doubt, the answer is no.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from townsquare.model.account import Account, Visibility
 from townsquare.model.status import Status
@@ -42,10 +42,13 @@ def is_open(status: Status, author: Account) -> bool:
     return status.visibility in _OPEN and not (status.deleted or author.suspended or author.deleted)
 
 
-def is_at_odds(viewer: Viewer, authors: Collection[int]) -> bool:
+def is_at_odds(viewer: Viewer, authors: Iterable[int]) -> bool:
     """Whether the viewer blocks or mutes any of these authors, or is blocked by one."""
+    if not (viewer.blocking or viewer.muting or viewer.blocked_by):
+        return False
+    everybody = set(authors)
     return not (
-        viewer.blocking.isdisjoint(authors)
-        and viewer.muting.isdisjoint(authors)
-        and viewer.blocked_by.isdisjoint(authors)
+        viewer.blocking.isdisjoint(everybody)
+        and viewer.muting.isdisjoint(everybody)
+        and viewer.blocked_by.isdisjoint(everybody)
     )

@@ -112,7 +112,7 @@ def belongs(row: LogRow, viewer: Viewer) -> bool:
 
 def _standing(views: list[StatusView], viewer: Viewer) -> list[StatusView]:
     """Those of which the reason why they are in the ring still holds."""
-    authors = {view.fragment.status.author for view in views}
+    authors = {view.author_id for view in views}
     authors.discard(viewer.account_id)
     if viewer.following.issuperset(authors) and not viewer.languages and viewer.no_reblogs.isdisjoint(authors):
         return views
@@ -249,7 +249,7 @@ def _cut(views: list[StatusView], window: Window, newest: int, oldest: int) -> t
 
 def _once(views: list[StatusView]) -> list[StatusView]:
     """Without boosts of what stands close by already, itself or as another's boost."""
-    shown = [view.fragment.status.boost_of or view.fragment.status.status_id for view in views]
+    shown = [view.shown_id for view in views]
     if len(set(shown)) == len(shown):
         return views
     repeated = {each for each, times in Counter(shown).items() if times > 1}

@@ -63,8 +63,7 @@ class Plain(NamedTuple):
     status_id: int  # of what is shown: of a boost, the original
     root: int  # of its thread
     authors: tuple[int, ...]  # its own, and the original's
-    is_open: bool  # see seeing.py; of both where it is a boost
-    has_poll: bool
+    is_same_for_all: bool  # is open (see seeing.py; both where it is a boost) and has no poll
 
 
 class Views:

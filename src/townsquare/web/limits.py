@@ -24,6 +24,9 @@ class Per(StrEnum):
     NETWORK = "network"  # the network, signed in or not
 
 
+_TOKEN, _USER, _NETWORK = Per.TOKEN, Per.USER, Per.NETWORK  # looked up once: an enum's members are slow to reach
+
+
 class Rule(msgspec.Struct, frozen=True):
     """At most `limit` requests in each window of the clock; the next one is refused."""
 
@@ -151,11 +154,11 @@ async def _count(ports: Ports, rule: Rule, key: str, *, now_s: int) -> None:
 def _bucket(rule: Rule, request: Request) -> str | None:
     session = request.session
     if session is not None and session.account is not None:
-        if rule.per is Per.TOKEN:
+        if rule.per is _TOKEN:
             return f"{rule.name}:t{session.token.token_id}"
-        if rule.per is not Per.NETWORK:
+        if rule.per is not _NETWORK:
             return f"{rule.name}:u{session.account.account_id}"
-    elif rule.per is Per.USER:
+    elif rule.per is _USER:
         return None
     return f"{rule.name}:{network_of(request.address)}"
 

@@ -42,14 +42,17 @@ class RouteHeaders:
     signed_in: RawHeaders
     anonymous: RawHeaders
     shared: RawHeaders  # added where another origin asks
+    names: frozenset[bytes]  # of those that all answers have
 
 
 def headers_of_route(route: Route) -> RouteHeaders:
     """The headers of a route's answers."""
+    signed_in = _fixed(route, signed_in=True)
     return RouteHeaders(
-        signed_in=_fixed(route, signed_in=True),
+        signed_in=signed_in,
         anonymous=_fixed(route, signed_in=False),
         shared=shared_headers(route.path),
+        names=frozenset(name for name, _ in signed_in),
     )
 
 

@@ -138,7 +138,10 @@ def _headers(asked: Asked, response: Response) -> RawHeaders:
         made = [raw_header(name, value) for name, value in response.headers]
         if response.status >= 400:
             made.append(_NOT_KEPT)
-        headers = with_own_headers(fixed, made + own)
+        if stop.headers.names.isdisjoint([name for name, _ in made]):
+            headers = fixed + made + own
+        else:
+            headers = with_own_headers(fixed, made + own)
         if request is not None:
             headers += [raw_header(name, value) for name, value in request.made]
     else:
