@@ -65,7 +65,8 @@ def request_of(
     if query:
         nest(decode_pairs(query), params)
     client = scope.get("client")
-    given_id = headers.get("x-request-id")
+    raw_id = headers.raw_get(b"x-request-id")
+    given_id = raw_id.decode("latin-1") if raw_id else ""
     method = scope["method"]
     return Request(
         method="GET" if method == "HEAD" else method,

@@ -80,6 +80,8 @@ async def send_answer(asked: Asked, response: Response, receive: Receive, send: 
     if response.chunks is None:
         if status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(body)))
+        if method != "HEAD" and status < 400 and _send_whole(send, status, headers, body):
+            return
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
         return
@@ -87,6 +89,14 @@ async def send_answer(asked: Asked, response: Response, receive: Receive, send: 
     if method != "HEAD":
         await _send_chunks(response.chunks, receive, send, streaming=response.content_type == "text/event-stream")
     await send({"type": "http.response.body", "body": b""})
+
+
+def _send_whole(send: Send, status: int, headers: RawHeaders, body: bytes) -> bool:
+    """Whether our own protocol is there and has sent the answer in one write."""
+    whole: Callable[[int, RawHeaders, bytes], bool] | None = getattr(
+        getattr(send, "__self__", None), "send_whole", None
+    )
+    return whole is not None and whole(status, headers, body)
 
 
 def _part(response: Response, wanted: str | None, headers: RawHeaders) -> tuple[int, bytes]:

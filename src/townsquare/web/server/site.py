@@ -6,6 +6,7 @@ Box: web.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from falcon.routing import CompiledRouter
@@ -37,6 +38,9 @@ class Place:
         return ", ".join(sorted({*self.stops, "OPTIONS", *(("HEAD",) if "GET" in self.stops else ())}))
 
 
+_NO_VALUES: Mapping[str, str] = MappingProxyType({})
+
+
 class Site:
     """All routes, found by path."""
 
@@ -50,6 +54,7 @@ class Site:
                 raise ValueError(f"{route.method} {route.path} is declared twice")
             place.stops[route.method] = Stop(route, headers_of_route(route))
         self._router = _compiled(tuple(places))
+        self._plain = {path: place for path, place in places.items() if "{" not in path}  # without values: looked up
 
     def find(self, path: str) -> tuple[Place, Mapping[str, str]] | None:
         """The place of a path, which may end in a slash, and the values in the path."""
@@ -57,6 +62,9 @@ class Site:
             path = path[:-1]
         if "//" in path or "\0" in path or (".." in path and ".." in path.split("/")):
             return None
+        plain = self._plain.get(path)
+        if plain is not None:
+            return plain, _NO_VALUES
         found: Any = self._router.find(path)
         return None if found is None else (self._places[found[0]], found[2])
 
