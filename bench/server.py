@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from bench.processes import Memory, cpu_s, descendants, memory
 
+from bench.processes import Memory, cpu_s, descendants, memory
 from townsquare.cli import roles
 from townsquare.cli.supervise import Role, Supervisor
 from townsquare.settings import Settings

@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 import msgspec
-from tests.api.conftest import Person, Server, client_of
 
+from tests.api.conftest import Person, Server, client_of
 from townsquare.model.status import Media
 from townsquare.social.accounts import change_account
 from townsquare.social.sessions import drop_account_sessions

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import httpx
 import pytest
+
 from tests.contract.engines import open_cache, open_feeds, open_streaming
 from tests.work import do_all
-
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.kit.clock import SetClock

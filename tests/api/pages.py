@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 from typing import Any
 
 import httpx
-from tests.api.conftest import Person, Server, client_of
 
+from tests.api.conftest import Person, Server, client_of
 from townsquare.social.tokens import issue_token
 from townsquare.web.oauth.browser import SCOPES
 from townsquare.web.server.app import App

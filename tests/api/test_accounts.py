@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.api.conftest import Person, Server
 
+from tests.api.conftest import Person, Server
 from townsquare.social import accounts
 from townsquare.social.drafts import Draft
 from townsquare.social.statuses import post as make_post

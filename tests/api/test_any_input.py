@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
+
 from tests.api.belongings import Belongings, belongings_of
 from tests.api.browsing import forms_of
 from tests.api.conftest import Person, Server
 from tests.api.raw import Answer, call
-
 from townsquare.web.routes import Access, Route
 from townsquare.web.server.table import ALL_ROUTES
 

@@ -3,8 +3,8 @@
 from typing import Any, cast
 
 import httpx
-from tests.api.conftest import URL, Server
 
+from tests.api.conftest import URL, Server
 from townsquare.edge.addresses import RealAddresses
 from townsquare.edge.health import Health
 from townsquare.model.errors import Unavailable

@@ -1,6 +1,7 @@
 """Small habits of the API that clients count on: links of lists, caching, what needs a token, what is not there."""
 
 import pytest
+
 from tests.api.conftest import Server
 
 PEOPLE = ("bob", "cat", "dan")

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.api.conftest import Person, Server
 
+from tests.api.conftest import Person, Server
 from townsquare.workers.schedule import bring_timers
 
 _TOOL = Path(__file__).resolve().parents[3] / "shared" / "tools" / "apicheck.py"

@@ -1,8 +1,8 @@
 """Forms of our own pages: whose they are, who may send them, what they do without a session."""
 
 import pytest
-from tests.api.conftest import Person, Server
 
+from tests.api.conftest import Person, Server
 from townsquare.model.errors import Forbidden
 from townsquare.social.ports import Ports
 from townsquare.web.csrf import csrf_token

@@ -3,8 +3,8 @@
 from typing import Any
 
 import httpx
-from tests.api.conftest import Person, Server
 
+from tests.api.conftest import Person, Server
 from townsquare.social.drafts import Draft
 from townsquare.social.statuses import post as make_post
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.api.conftest import Server
 
+from tests.api.conftest import Server
 from townsquare.model.account import AccountStats
 from townsquare.social import drafts, profile, server_stats, statuses
 from townsquare.store.port import Put

@@ -1,8 +1,8 @@
 """Rate limits over HTTP."""
 
 import pytest
-from tests.api.conftest import Server, client_of, memory_ports
 
+from tests.api.conftest import Server, client_of, memory_ports
 from townsquare.kit.clock import SetClock
 from townsquare.social.ports import Ports
 from townsquare.web.limits import PAGING, RULES, Per, Rule, network_of

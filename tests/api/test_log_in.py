@@ -4,9 +4,9 @@ import asyncio
 import re
 
 import pytest
+
 from tests.api.browsing import forms_of, log_in, send
 from tests.api.conftest import Server, client_of, memory_ports
-
 from townsquare.kit.clock import SetClock
 from townsquare.mail.memory import MemoryMailer
 from townsquare.model.account import Role

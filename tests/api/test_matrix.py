@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+
 from tests.api.belongings import ABSENT, Belongings, ask, belongings_of, everything_kept, form_for, sent, set_account
 from tests.api.conftest import Person, Server
-
 from townsquare.model.account import Role
 from townsquare.model.scopes import SCOPES, allows
 from townsquare.web.routes import Access, Route

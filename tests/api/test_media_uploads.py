@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.api.conftest import Person, Server
 from tests.unit.media.made import SECRET, animation, scene, still, with_metadata
-
 from townsquare.media.picture import Use
 from townsquare.model.errors import Invalid
 from townsquare.model.status import Media, Status

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
+
 from tests.api.belongings import sent, set_account
 from tests.api.conftest import Person, Server
 from tests.api.raw import call
-
 from townsquare.model.status import Media
 from townsquare.social import accounts
 from townsquare.store.port import Put

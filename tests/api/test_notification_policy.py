@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.api.conftest import Person, Server
 
 V1, V2 = "/api/v1/notifications", "/api/v2/notifications"

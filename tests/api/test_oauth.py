@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import msgspec
 import pytest
+
 from tests.api.browsing import forms_of, log_in, send
 from tests.api.conftest import Server, client_of, memory_ports
-
 from townsquare.kit.clock import SetClock
 from townsquare.model.account import Account
 from townsquare.social import sign_up_form, tokens, users

@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+
 from tests.api.conftest import Server
 from tests.api.sockets import open_socket
 from tests.api.test_streaming import settle

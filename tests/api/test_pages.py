@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 import pytest
+
 from tests.api.conftest import Person, Server
 from tests.api.pages import Browser, Page, browser_of
-
 from townsquare.kit.identicon import draw_avatar
 
 

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+
 from tests.api.conftest import Person, Server
 from tests.api.sockets import Socket, open_live
-
 from townsquare.social.tokens import revoke_token
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import html5lib
 import pytest
+
 from tests.api.conftest import Person, Server
 from tests.api.pages import Page, browser_of
-
 from townsquare.kit.identicon import draw_avatar
 from townsquare.web.pages.table import PAGE_ROUTES
 from townsquare.web.server.table import ALL_ROUTES

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.api.conftest import Server, client_of, memory_ports
 
+from tests.api.conftest import Server, client_of, memory_ports
 from townsquare.kit.clock import SetClock
 from townsquare.social import links
 from townsquare.social.apps import register

@@ -4,8 +4,8 @@ import time
 from typing import Any
 
 import pytest
-from tests.api.conftest import Person, Server
 
+from tests.api.conftest import Person, Server
 from townsquare.social.drafts import Draft
 from townsquare.social.edits import Change, edit
 from townsquare.social.statuses import delete

@@ -6,12 +6,12 @@ from typing import Any
 
 import html5lib
 import pytest
+
 from tests.api.belongings import ABSENT, ask, belongings_of, sent
 from tests.api.conftest import Server
 from tests.api.raw import call
 from tests.api.sockets import open_socket
 from tests.social.far_server import FarServer, far_server
-
 from townsquare.web.limits import RULES
 from townsquare.web.routes import Limit
 from townsquare.web.server.table import ALL_ROUTES

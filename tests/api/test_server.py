@@ -2,8 +2,8 @@
 
 import msgspec
 import pytest
-from tests.api.conftest import Server
 
+from tests.api.conftest import Server
 from townsquare.model.errors import Invalid, NotFound, Unavailable
 from townsquare.social.ports import Ports
 from townsquare.social.sessions import drop_sessions

@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.api.conftest import Person, Server
 
+from tests.api.conftest import Person, Server
 from townsquare.model.status import Media
 from townsquare.store.port import Put
 from townsquare.store.tables import ACCOUNT_STATS, MEDIA, STATUSES

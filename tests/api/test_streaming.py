@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from tests.api.conftest import Person, Server
 from tests.api.sockets import Socket, open_events, open_socket
-
 from townsquare.kit.snowflake import month_of
 from townsquare.model.account import Visibility
 from townsquare.model.events import StatusEvent, encode_event

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+
 from tests.api.conftest import Person, Server
 from tests.api.test_statuses import post
-
 from townsquare.model.status import Status
 from townsquare.store.port import Put
 from townsquare.store.statuses import making

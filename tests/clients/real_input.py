@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from tests.live import ROOT
 
 _TEXTS = "vaderSentiment==0.5"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.live import ROOT, eventually, live_server
 
+from tests.live import ROOT, eventually, live_server
 from townsquare.web.server.table import ALL_ROUTES
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clients")]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
 from tests.live import PASSWORD, LiveServer, eventually
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from mastodon import CallbackStreamListener, Mastodon
+
 from tests.live import PASSWORD, LiveServer, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clients")]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.clients.real_input import real_graph, real_texts
 from tests.live import LiveServer
-
 from townsquare.boot import open_ports
 from townsquare.settings import read_settings
 from townsquare.social.ports import Ports

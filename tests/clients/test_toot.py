@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.live import PASSWORD, LiveServer, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clients")]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from tests.live import LiveServer, eventually, live_server
 
 PEOPLE = 5

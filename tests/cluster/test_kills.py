@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tests.cluster import faults
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests.contract.own_servers import OwnRedis
 from tests.live import LiveServer, eventually, live_server
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.live import LiveServer, eventually, free_port, live_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]

@@ -16,8 +16,9 @@ from typing import Any
 import httpx
 import pytest
 import websockets.sync.client as ws
-from tests.live import LiveServer, environment, eventually, free_port, live_server
 from websockets.exceptions import ConnectionClosed
+
+from tests.live import LiveServer, environment, eventually, free_port, live_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.servers import servers
 
+from tests.contract.servers import servers
 from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memcached import MemcachedOuter
 from townsquare.cache.memory import MemoryCache

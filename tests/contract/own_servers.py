@@ -11,7 +11,6 @@ from tests.contract.servers import servers
 from tests.engines import debian
 from tests.engines.server import ask
 from tests.live import free_port
-
 from townsquare.cache.memcached import MemcachedOuter
 from townsquare.cache.outer import Outer
 from townsquare.cache.redis import RedisOuter

@@ -10,6 +10,7 @@ import os
 from typing import TextIO
 
 import pytest
+
 from tests.engines import control
 from tests.engines.places import places
 

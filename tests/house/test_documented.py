@@ -9,8 +9,8 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
-from tests.house.write_docs import API_PAGE, SETTINGS_PAGE, api_page, settings_page
 
+from tests.house.write_docs import API_PAGE, SETTINGS_PAGE, api_page, settings_page
 from townsquare.model import tasks
 from townsquare.settings import Settings
 from townsquare.store.tables import TABLES

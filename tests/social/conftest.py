@@ -9,9 +9,9 @@ from random import Random
 from typing import Any, cast
 
 import pytest
+
 from tests.contract.servers import servers
 from tests.work import do_all
-
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.kit.clock import SetClock
@@ -112,7 +112,6 @@ async def _clock_and_store() -> tuple[SetClock, Store]:
         return clock, MemoryStore(TABLES, clock=clock)
     server = servers().url("cassandra", needs="acsylla")
     from tests.contract.cassandra_keyspaces import keyspace_url  # noqa: PLC0415  # its driver may not be here
-
     from townsquare.store.cassandra import CassandraStore  # noqa: PLC0415
 
     clock = _GoingClock()

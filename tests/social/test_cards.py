@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+
 from tests.api.conftest import NOW_MS, memory_ports
 from tests.social.far_server import FarServer, answer, far_server, redirect
 from tests.unit.media.made import SECRET, scene, still, with_metadata
-
 from townsquare.kit.clock import SetClock
 from townsquare.model.status import Card, Status
 from townsquare.model.tasks import FetchCard

@@ -3,8 +3,8 @@
 from collections import Counter
 
 import pytest
-from tests.social.conftest import Town
 
+from tests.social.conftest import Town
 from townsquare.model.account import Account, User
 from townsquare.social import favourites, polls, reblogs, statuses
 from townsquare.social.drafts import PollDraft

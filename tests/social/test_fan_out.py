@@ -1,8 +1,8 @@
 """Who gets a status into their home timeline, what open streams hear, and what is left of a deleted account."""
 
 import numpy as np
-from tests.social.conftest import Town
 
+from tests.social.conftest import Town
 from townsquare.feeds.port import Reason
 from townsquare.model.account import Visibility
 from townsquare.model.events import StatusEvent, decode_event

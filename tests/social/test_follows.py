@@ -3,8 +3,8 @@
 from random import Random
 
 import pytest
-from tests.social.conftest import Town
 
+from tests.social.conftest import Town
 from townsquare.kit.snowflake import first_id_at
 from townsquare.model.account import Account
 from townsquare.model.errors import Forbidden, NotFound

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.social.conftest import Town, open_town
 
+from tests.social.conftest import Town, open_town
 from townsquare.model.account import Account, User
 from townsquare.model.errors import Forbidden, NotFound
 from townsquare.model.paging import Window

@@ -1,7 +1,6 @@
 """Notices and direct conversations."""
 
 from tests.social.conftest import Town
-
 from townsquare.kit.snowflake import month_of
 from townsquare.model.account import Account
 from townsquare.model.paging import Window

@@ -7,8 +7,8 @@ import zlib
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.social.far_server import PUBLIC, FarServer, answer, far_server, redirect
 
+from tests.social.far_server import PUBLIC, FarServer, answer, far_server, redirect
 from townsquare.social.outbound import Busy, Fetched, FetchFailed, Outbound, Policy, read_place
 
 SERVER = "https://square.example"

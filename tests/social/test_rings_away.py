@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.contract.own_servers import OwnRedis, until_true
 from tests.social.conftest import Town
-
 from townsquare.feeds.redis import RedisFeeds
 from townsquare.model.errors import Unavailable
 from townsquare.model.paging import Window

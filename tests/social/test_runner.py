@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any, cast
 
 import pytest
-from tests.social.conftest import bare_ports
 
+from tests.social.conftest import bare_ports
 from townsquare.kit.clock import SetClock
 from townsquare.model.errors import Invalid, NotFound, Unavailable
 from townsquare.model.tasks import AnyTask, CountStatus, FanOutChange, FanOutStatus, FetchCard, Task, encode_task

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from tests.social.conftest import bare_ports
 
+from tests.social.conftest import bare_ports
 from townsquare.kit.clock import SetClock
 from townsquare.model.tasks import ExpireMute, PollEnded, decode_task
 from townsquare.settings import Settings

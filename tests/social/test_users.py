@@ -8,8 +8,8 @@ from time import perf_counter
 
 import msgspec
 import pytest
-from tests.api.conftest import NOW_MS, memory_ports
 
+from tests.api.conftest import NOW_MS, memory_ports
 from townsquare.kit.clock import SetClock
 from townsquare.kit.emails import email_hash
 from townsquare.model.account import Account, Role, User

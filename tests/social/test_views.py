@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 import msgspec
-from tests.social.conftest import Town
 
+from tests.social.conftest import Town
 from townsquare.model.account import Account
 from townsquare.render.status import status_json
 from townsquare.social.accounts import change_account

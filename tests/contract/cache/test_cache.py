@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.contract.engines import CACHE, open_cache
 
+from tests.contract.engines import CACHE, open_cache
 from townsquare.cache.port import Cache, Kind
 from townsquare.kit.clock import SetClock
 from townsquare.model.errors import Unavailable

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.contract.own_servers import OwnMemcached, OwnRedis, until_true
 
+from tests.contract.own_servers import OwnMemcached, OwnRedis, until_true
 from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memory import MemoryCache
 from townsquare.cache.port import Kind

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.contract.engines import FEEDS, open_feeds
 
+from tests.contract.engines import FEEDS, open_feeds
 from townsquare.feeds.port import RING_LENGTH, Feeds, Ids, Page, Reason
 
 ANN, BEN, CID = 116_500_000_000_000_001, 116_500_000_000_000_002, 7

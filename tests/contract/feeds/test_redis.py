@@ -12,10 +12,10 @@ import pytest
 import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from tests.contract.engines import redis_address
 from tests.contract.feeds.test_ring_file import ACCOUNTS, status_id, step, take
 from tests.contract.own_servers import OwnRedis, until_true
-
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.feeds.port import RING_LENGTH, Reason
 from townsquare.feeds.redis import RedisFeeds

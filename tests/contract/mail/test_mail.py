@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.contract.engines import MAIL, open_mail
 
+from tests.contract.engines import MAIL, open_mail
 from townsquare.mail.log import LogMailer
 from townsquare.mail.memory import MemoryMailer
 from townsquare.mail.port import Mail, Mailer

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.contract.engines import MEDIA, open_media
 
+from tests.contract.engines import MEDIA, open_media
 from townsquare.media.disk import DiskMedia
 from townsquare.media.port import MediaStore
 from townsquare.model.errors import Unavailable

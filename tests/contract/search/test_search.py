@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.contract.engines import SEARCH, open_search
 
+from tests.contract.engines import SEARCH, open_search
 from townsquare.kit.clock import SetClock
 from townsquare.search.embedded import EmbeddedSearch
 from townsquare.search.memory import MemorySearch

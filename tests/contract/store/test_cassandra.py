@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import msgspec
 import pytest
+
 from tests.contract.engines import CASSANDRA
 from tests.contract.servers import servers
 from tests.engines import control
-
 from townsquare.kit.clock import SystemClock
 from townsquare.model.errors import Unavailable
 from townsquare.store.port import Put, Table
@@ -20,7 +20,6 @@ from townsquare.store.port import Put, Table
 pytest.importorskip("acsylla", reason="acsylla is not installed: pip install townsquare[cluster]")
 
 from tests.contract.cassandra_keyspaces import empty_store, keyspace_url
-
 from townsquare.store.cassandra import CassandraStore
 from townsquare.store.cassandra_session import Address, Session, read_url
 

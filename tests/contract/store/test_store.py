@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.contract.engines import STORES, open_store
 
+from tests.contract.engines import STORES, open_store
 from townsquare.kit.clock import SetClock
 from townsquare.model.errors import Invalid
 from townsquare.store.port import Delete, Put, Store, Table

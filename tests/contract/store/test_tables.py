@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
-from tests.contract.engines import STORES, open_store
 
+from tests.contract.engines import STORES, open_store
 from townsquare.kit.clock import SetClock
 from townsquare.store.port import Put
 from townsquare.store.tables import TABLES

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.contract.own_servers import OwnRedis, until_true
 
+from tests.contract.own_servers import OwnRedis, until_true
 from townsquare.model.errors import Unavailable
 from townsquare.streaming.redis import RedisStreaming
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.contract.engines import STREAMING, open_streaming
 
+from tests.contract.engines import STREAMING, open_streaming
 from townsquare.streaming.port import Streaming
 
 

@@ -3,8 +3,8 @@
 import struct
 
 import pytest
-from tests.unit.media.made import animation, png_bomb, still
 
+from tests.unit.media.made import animation, png_bomb, still
 from townsquare.media import headers
 from townsquare.media.headers import Header, read_header
 from townsquare.model.errors import Invalid

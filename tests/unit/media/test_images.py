@@ -4,8 +4,8 @@ import zlib
 
 import pytest
 import pyvips
-from tests.unit.media.made import SECRET, animation, png_bomb, png_chunk, scene, still, with_metadata
 
+from tests.unit.media.made import SECRET, animation, png_bomb, png_chunk, scene, still, with_metadata
 from townsquare.media.images import ORIGINAL_PIXELS, make
 from townsquare.media.picture import Made, Picture, Use
 from townsquare.model.errors import Invalid

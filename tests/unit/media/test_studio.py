@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.media.made import scene, still
 
 import townsquare
+from tests.unit.media.made import scene, still
 from townsquare.media.picture import Use
 from townsquare.media.studio import TOO_LONG, Studio
 from townsquare.model.errors import Invalid
