@@ -7,7 +7,7 @@ line win over both.
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -72,6 +72,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def path(self, url: str) -> Path:
         """The path that an engine URL such as `sqlite:townsquare.db` names, inside `data` if relative."""
         return Path(self.data) / url.split(":", 1)[1]
+
+
+def meanings() -> dict[str, str]:
+    """Every setting's line of help, by name."""
+    hints = get_type_hints(Settings, include_extras=True)
+    return {
+        field.name: next(each.description or "" for each in get_args(hints[field.name]) if isinstance(each, Meta))
+        for field in msgspec.structs.fields(Settings)
+    }
 
 
 def read_settings(environment: dict[str, str] | None = None, **options: Any) -> Settings:

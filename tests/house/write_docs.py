@@ -2,11 +2,10 @@
 
 import inspect
 from pathlib import Path
-from typing import get_args, get_type_hints
 
 import msgspec
 
-from townsquare.settings import Settings
+from townsquare.settings import Settings, meanings
 from townsquare.web.server.table import ALL_ROUTES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -32,7 +31,7 @@ def api_page() -> str:
 
 def settings_page() -> str:
     """The page that lists all settings."""
-    hints = get_type_hints(Settings, include_extras=True)
+    about = meanings()
     lines = [
         "# Settings",
         "",
@@ -44,8 +43,7 @@ def settings_page() -> str:
     ]
     for field in msgspec.structs.fields(Settings):
         default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-        about = next(extra.description for extra in get_args(hints[field.name]) if isinstance(extra, msgspec.Meta))
-        lines.append(f"| `{field.name}` | `{default!r}` | {about} |")
+        lines.append(f"| `{field.name}` | `{default!r}` | {about[field.name]} |")
     return "\n".join(lines) + "\n"
 
 

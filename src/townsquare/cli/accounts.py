@@ -19,9 +19,9 @@ from townsquare.social import accounts as verbs
 from townsquare.social import tokens, users
 from townsquare.social.ports import Ports
 from townsquare.store.tables import ACCOUNTS, HANDLES, USERS
+from townsquare.store.walk import pages
 
 _ROLES = click.Choice([role.value for role in Role])
-_PAGE = 500
 
 
 @click.group()
@@ -78,17 +78,15 @@ def list_accounts(context: Context, role: str | None, data: str | None, as_json:
     """List the local accounts."""
 
     async def act(ports: Ports) -> list[dict[str, Any]]:
-        found, after = [], b""
-        while True:
-            rows, after = await ports.store.scan(ACCOUNTS, after=after, limit=_PAGE)
+        found = []
+        async for rows in pages(ports.store, ACCOUNTS):
             logins = await ports.store.get_many(USERS, [(row.account_id,) for row in rows])
             found += [
                 _facts(row, user)
                 for row, user in zip(rows, logins, strict=True)
                 if user is not None and not row.deleted and role in (None, row.role.value)
             ]
-            if not after:
-                return sorted(found, key=lambda each: int(each["id"]))
+        return sorted(found, key=lambda each: int(each["id"]))
 
     found = with_ports(context.settings(data=data), act)
     if as_json:

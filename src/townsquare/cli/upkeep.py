@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Any
 
 import click
 import msgspec
@@ -15,7 +15,7 @@ import msgspec
 from townsquare import __version__
 from townsquare.cli.options import Context, data_option, json_option
 from townsquare.cli.session import show, table, with_ports
-from townsquare.settings import Settings
+from townsquare.settings import meanings
 from townsquare.social.ports import Ports
 
 
@@ -35,15 +35,8 @@ def show_settings(context: Context, data: str | None, as_json: bool) -> None:
     if as_json:
         show(values, as_json=True, text="")
         return
-    hints = get_type_hints(Settings, include_extras=True)
-    about = {
-        name: next((m.description for m in get_args(hint)[1:] if isinstance(m, msgspec.Meta)), "")
-        for name, hint in hints.items()
-        if hasattr(hint, "__metadata__") or Annotated
-    }
-    table(
-        ("setting", "value", "meaning"), [(name, str(value), about.get(name) or "") for name, value in values.items()]
-    )
+    about = meanings()
+    table(("setting", "value", "meaning"), [(name, str(value), about[name]) for name, value in values.items()])
 
 
 @click.command()

@@ -17,6 +17,10 @@ class Visibility(StrEnum):
     DIRECT = "direct"
 
 
+# What anybody may read by its address.
+OPEN = (Visibility.PUBLIC, Visibility.UNLISTED)
+
+
 class Role(StrEnum):
     """What a user may do on this server, the weakest first."""
 

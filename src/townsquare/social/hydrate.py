@@ -38,6 +38,7 @@ from townsquare.social.ports import Ports
 from townsquare.social.seeing import is_at_odds, is_open, may_list, may_see
 from townsquare.social.viewer import Viewer
 from townsquare.social.views import PERSON, STATUS, TOTALS, Parts, Plain
+from townsquare.store.reactions import buckets_of
 from townsquare.store.tables import (
     ACCOUNT_STATS,
     ACCOUNTS,
@@ -46,7 +47,6 @@ from townsquare.store.tables import (
     MINE,
     POLL_COUNTS,
     POLL_VOTES,
-    REACTION_COUNTS,
     REPLY_COUNTS,
     STATUSES,
 )
@@ -62,7 +62,6 @@ _BITS = {
     "pin": PINNED,
     "vote": VOTED,
 }
-_BUCKETS = 64  # of reactions that are summed: 3.2 million reactions
 _MOST_FLAGS = 10_000  # of one account on statuses of one month
 _NO_TOTALS = totals(StatusCounts())
 
@@ -349,12 +348,9 @@ class _Loader:
     async def _reactions(self, status_id: int) -> dict[str, int]:
         """Sums over the buckets; most statuses have one."""
         sums: dict[str, int] = {}
-        for bucket in range(_BUCKETS):
-            rows = await self._ports.store.range(REACTION_COUNTS, (status_id, bucket), limit=10)
-            if not rows:
-                break
-            for row in rows:
-                sums[row.kind] = sums.get(row.kind, 0) + row.n
+        for counts in await buckets_of(self._ports.store, status_id):
+            for kind, n in counts.items():
+                sums[kind] = sums.get(kind, 0) + n
         return sums
 
     async def flags(self, keys: Sequence[tuple[int, int]]) -> list[dict[int, int] | None]:

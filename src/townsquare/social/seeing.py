@@ -5,11 +5,9 @@ Box: social. Private and absent are the same to whoever asks. When in doubt, the
 
 from collections.abc import Iterable
 
-from townsquare.model.account import Account, Visibility
+from townsquare.model.account import OPEN, Account, Visibility
 from townsquare.model.status import Status
 from townsquare.social.viewer import Viewer
-
-_OPEN = (Visibility.PUBLIC, Visibility.UNLISTED)
 
 
 def may_see(viewer: Viewer, status: Status, author: Account) -> bool:
@@ -21,7 +19,7 @@ def may_see(viewer: Viewer, status: Status, author: Account) -> bool:
         return True
     if status.author in viewer.blocked_by:
         return False
-    if status.visibility in _OPEN:
+    if status.visibility in OPEN:
         return True
     if not me:
         return False
@@ -39,7 +37,7 @@ def may_list(viewer: Viewer, status: Status, author: Account) -> bool:
 
 def is_open(status: Status, author: Account) -> bool:
     """Whether both of the above let in every viewer who is at odds with none of its people."""
-    return status.visibility in _OPEN and not (status.deleted or author.suspended or author.deleted)
+    return status.visibility in OPEN and not (status.deleted or author.suspended or author.deleted)
 
 
 def is_at_odds(viewer: Viewer, authors: Iterable[int]) -> bool:

@@ -9,9 +9,9 @@ from urllib.parse import quote_plus
 from townsquare.model.errors import BadRequest
 from townsquare.model.paging import Window
 from townsquare.web.forms import decode_pairs
+from townsquare.web.params import MAX_ID
 from townsquare.web.routes import Request
 
-MAX_ID = (1 << 63) - 1
 _MAX_OFFSET = 100_000
 _PAGE_PARAMETERS = frozenset(("max_id", "min_id", "since_id", "offset", "access_token"))
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from townsquare.kit.snowflake import month_of
-from townsquare.model.account import Visibility
+from townsquare.model.account import OPEN, Visibility
 from townsquare.model.status import Status
 from townsquare.model.tasks import AnyTask, ApplyReaction, CountReply, CountStatus, CountVote, Notify
 from townsquare.social.hydrate import drop_accounts, drop_totals
@@ -43,7 +43,6 @@ from townsquare.store.together import all_of
 from townsquare.workers.jobs import Job, Jobs
 
 _VOTES_AT_ONCE = 1_000
-_OPEN = (Visibility.PUBLIC, Visibility.UNLISTED)
 
 
 # Reactions ------------------------------------------------------------------------------------------------------------
@@ -129,7 +128,7 @@ async def count_replies(tasks: Sequence[CountReply], ports: Ports) -> None:
     for row, status in zip(rows, statuses, strict=True):
         if row is not None:
             on = status is not None and not status.deleted
-            new = msgspec.structs.replace(row, on=on, counted=on and row.visibility in _OPEN)
+            new = msgspec.structs.replace(row, on=on, counted=on and row.visibility in OPEN)
             if new != row:
                 by_root.setdefault(row.root, []).append((row, new))
     parents = list(dict.fromkeys((new.root, new.parent) for group in by_root.values() for _, new in group))

@@ -6,7 +6,7 @@ Box: web.
 from collections.abc import Sequence
 
 from townsquare.kit.html import Markup, join, tag
-from townsquare.model.account import Account, Visibility
+from townsquare.model.account import OPEN, Account
 from townsquare.model.errors import NotFound
 from townsquare.model.paging import Window
 from townsquare.render.account import account_url, avatar_url
@@ -28,7 +28,6 @@ from townsquare.web.pages.parts.when import moment
 from townsquare.web.paging import window
 from townsquare.web.routes import Access, CacheClass, Request, Response, Route
 
-_OPEN = (Visibility.PUBLIC, Visibility.UNLISTED)
 _TEXT_CHARACTERS = 300
 _PEOPLE = 40
 
@@ -76,7 +75,7 @@ def _replies(focused: StatusView, below: Sequence[StatusView], now_ms: int) -> M
 def _cards(view: StatusView, base: str, name: str) -> Markup:
     """What other sites may show of the post: of one that is not for all, nothing."""
     status, account = view.status, view.author.account
-    if status.visibility not in _OPEN:
+    if status.visibility not in OPEN:
         return tag("meta", name="robots", content="noindex, noarchive")
     url = status_url(status, account, base)
     said = " ".join((status.spoiler_text or status.text).split())[:_TEXT_CHARACTERS]
