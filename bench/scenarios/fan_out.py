@@ -75,11 +75,12 @@ class Poster:
 
 async def fan_out(run: Run) -> list[Result]:
     """S1: this process posts, `townsquare run`'s worker process works, on all the cores there are."""
-    people, count = (1_000, 300) if run.quick else (20_000, 6_000)
+    people, count = (1_000, 300) if run.quick else (4_000, 6_000)
     data = run.folder / "fan-out"
-    async with open_ports(Settings(data=str(data))) as ports:
-        run.say(f"filling in {people:,} people with {_MEAN_FOLLOWERS} followers each")
+    run.say(f"filling in {people:,} people with {_MEAN_FOLLOWERS} followers each")
+    async with open_ports(Settings(data=str(data), relaxed_sync=True)) as ports:
         accounts, ids = await _people(ports, people)
+    async with open_ports(Settings(data=str(data))) as ports:
         for each in ids:
             await ports.feeds.fill(each, [1], [Reason.FOLLOW], floor=0)
         poster = Poster(ports, accounts)
@@ -117,7 +118,7 @@ async def large(run: Run) -> list[Result]:
         few = np.stack([(small * 131 + n) % many + 1 for n in range(_FEW)], axis=1)
         follower = np.concatenate([numbers, few.ravel()])
         followed = np.concatenate([np.zeros(many, np.int64), np.repeat(small, _FEW)])
-        order = np.argsort(follower, kind="stable")
+        order = np.argsort(followed, kind="stable")
         graph = Graph(many + 1, follower[order], followed[order])
         await fill.follows(ports, ids, graph, both_sides=False)
         for each in ids:
@@ -146,7 +147,7 @@ async def _people(ports: Ports, people: int) -> tuple[list[Account], list[int]]:
     random = np.random.Generator(np.random.PCG64(1))
     ids = await fill.people(ports, people, tokens=False)
     keys = np.unique(random.integers(0, people * people, people * _MEAN_FOLLOWERS))
-    follower, followed = keys // people, keys % people
+    followed, follower = keys // people, keys % people  # in the order of the rows, which is quicker to write
     other = follower != followed
     graph = Graph(people, follower[other], followed[other])
     await fill.follows(ports, ids, graph, both_sides=False)
