@@ -18,7 +18,7 @@ from townsquare.store.cassandra_schema import make_schema
 from townsquare.store.cassandra_session import Session, read_url
 from townsquare.store.cassandra_statements import Side
 from townsquare.store.keys import encode
-from townsquare.store.port import Cell, Key, Put, R, Table, Write
+from townsquare.store.port import Cell, Key, Put, R, Stamped, Table, Write
 
 T = TypeVar("T")
 
@@ -200,6 +200,12 @@ class CassandraStore:
         options: dict[str, Any] = {"page_state": after} if after else {}
         result = await self._session.read(side.scan, [], page_size=limit, **options)
         return side.alive(result, self._now_us()), result.page_state() if result.has_more_pages() else b""
+
+    async def scan_stamped(self, table: Table[R], *, after: bytes = b"", limit: int) -> tuple[list[Stamped[R]], bytes]:
+        side: Side[R] = self._sides[table.name]
+        options: dict[str, Any] = {"page_state": after} if after else {}
+        result = await self._session.read(side.scan_stamped, [], page_size=limit, **options)
+        return side.stamped(result, self._now_us()), result.page_state() if result.has_more_pages() else b""
 
     async def close(self) -> None:
         await self._session.close()

@@ -9,7 +9,7 @@ from typing import Any, Generic
 
 from townsquare.store.cassandra_schema import columns
 from townsquare.store.keys import encode
-from townsquare.store.port import Cell, Key, R, Table
+from townsquare.store.port import Cell, Key, R, Stamped, Table
 from townsquare.store.rows import Codec
 
 _ZERO: dict[type[Cell], Cell] = {str: "\0", bytes: b"\0"}
@@ -44,6 +44,7 @@ class Side(Generic[R]):
         self.delete = f"DELETE FROM {self._name} WHERE {_equal(key)}"
         self.drop = f"DELETE FROM {self._name} WHERE {_equal(table.partition)}"
         self.scan = f"SELECT {self._kept} FROM {self._name}"
+        self.scan_stamped = f"SELECT {self._kept}, writetime(v) FROM {self._name}"
         last = table.clustering[0] if len(table.clustering) == 1 else f"({', '.join(table.clustering)})"
         self.many = f"SELECT {self._kept} FROM {self._name} WHERE {_equal(table.partition)} AND {last} IN ?"
         self.range = cache(self._range)
@@ -80,3 +81,12 @@ class Side(Generic[R]):
         if self.ttl_us is None:
             return [unpack(row[0]) for row in result]
         return [unpack(row[0]) for row in result if row[1] > now_us]
+
+    def stamped(self, result: Iterable[Any], now_us: int) -> list[Stamped[R]]:
+        """The same with their write times; a row that ends has the one from which its time to live is counted."""
+        unpack, key = self.codec.unpack, self.table.key
+        if self.ttl_us is None:
+            rows = [(unpack(value), at) for value, at in result]
+        else:
+            rows = [(unpack(value), until - self.ttl_us) for value, until, _ in result if until > now_us]
+        return [Stamped(key(row), row, at) for row, at in rows]

@@ -6,6 +6,8 @@ a mark that no other byte pattern holds. So a key is a prefix of all that begin 
 Box: store.
 """
 
+from collections.abc import Sequence
+
 from townsquare.model.errors import Invalid
 from townsquare.store.port import Cell, Key
 
@@ -33,6 +35,24 @@ def encode(cells: Key) -> bytes:
 def _text(cell: str | bytes) -> bytes:
     raw = cell.encode() if isinstance(cell, str) else cell
     return raw.replace(b"\x00", _ESCAPED_ZERO) + _END
+
+
+def decode(key: bytes, kinds: Sequence[type[Cell]]) -> Key:
+    """The cells of a full key that `encode` made; `kinds`: their types."""
+    cells: list[Cell] = []
+    place = 0
+    for kind in kinds:
+        if kind is int:
+            cells.append(int.from_bytes(key[place : place + 8], "big") - _BIAS)
+            place += 8
+            continue
+        end = place
+        while key[end : end + 2] != _END:
+            end += 2 if key[end] == 0 else 1
+        raw = key[place:end].replace(_ESCAPED_ZERO, b"\x00")
+        cells.append(raw.decode() if kind is str else raw)
+        place = end + 2
+    return tuple(cells)
 
 
 def after_prefix(prefix: bytes) -> bytes:

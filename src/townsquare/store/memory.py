@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from townsquare.kit.clock import Clock
 from townsquare.store.keys import encode, span
-from townsquare.store.port import Cell, Key, Put, R, Table, Write
+from townsquare.store.port import Cell, Key, Put, R, Stamped, Table, Write
 from townsquare.store.rows import TOMBSTONE_KEPT_US, Codec, codecs
 
 SWEEP_EVERY = 10_000  # writes
@@ -145,6 +145,17 @@ class MemoryStore:
         for key in islice(order, bisect_right(order, after), None):
             if (row := self._one(codec, key)) is not None:
                 found.append(row)
+                if len(found) == limit:
+                    return found, key
+        return found, b""
+
+    async def scan_stamped(self, table: Table[R], *, after: bytes = b"", limit: int) -> tuple[list[Stamped[R]], bytes]:
+        codec: Codec[R] = self._codecs[table.name]
+        rows, oldest = self._rows[table.name], codec.oldest_us(self._now_us())
+        found: list[Stamped[R]] = []
+        for key in islice(rows.order, bisect_right(rows.order, after), None):
+            if (kept := rows.by_key[key]).ts > oldest:
+                found.append(codec.stamped(key, kept.value, kept.ts))
                 if len(found) == limit:
                     return found, key
         return found, b""

@@ -50,6 +50,14 @@ class Delete(msgspec.Struct, frozen=True):
 Write = Put[Any] | Delete
 
 
+class Stamped(msgspec.Struct, Generic[R], frozen=True):
+    """A row as it was written, or None in its place where it was deleted and the engine still knows that."""
+
+    key: Key
+    row: R | None
+    at: int  # its write time, for last write wins and for its time to live, in Unix microseconds
+
+
 class Store(Protocol):
     """Rows in partitions. Every method is safe to repeat. All raise `Unavailable` when the engine does not answer.
 
@@ -106,6 +114,12 @@ class Store(Protocol):
         """Walk over all rows of all partitions, in the engine's order: for rebuilds, counts and copies, not requests.
 
         Returns up to `limit` rows and the token to go on with; an empty token means that this was the end.
+        """
+
+    async def scan_stamped(self, table: Table[R], *, after: bytes = b"", limit: int) -> tuple[list[Stamped[R]], bytes]:
+        """The same walk, with write times and with what was deleted: for copies into another store.
+
+        The token stays good when this process ends. To write a row with its `at` makes it what it is here.
         """
 
     async def close(self) -> None:

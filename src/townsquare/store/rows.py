@@ -9,10 +9,25 @@ from typing import Any, Generic
 
 import msgspec
 
-from townsquare.store.keys import encode
-from townsquare.store.port import R, Table
+from townsquare.store.keys import decode, encode
+from townsquare.store.port import Cell, Key, R, Stamped, Table
 
 TOMBSTONE_KEPT_US = 86_400_000_000  # a delete beats puts that come up to a day late
+
+
+_CELLS: dict[type[msgspec.inspect.Type], type[Cell]] = {
+    msgspec.inspect.IntType: int,
+    msgspec.inspect.StrType: str,
+    msgspec.inspect.BytesType: bytes,
+}
+
+
+def key_types(table: Table[Any]) -> list[type[Cell]]:
+    """The types of a full key's cells."""
+    kind = msgspec.inspect.type_info(table.row)
+    assert isinstance(kind, msgspec.inspect.StructType)
+    kinds = {field.name: type(field.type) for field in kind.fields}
+    return [_CELLS[kinds[column]] for column in table.partition + table.clustering]
 
 
 class Codec(Generic[R]):
@@ -31,6 +46,17 @@ class Codec(Generic[R]):
         """The row's full key."""
         cells: Any = self._cells(row)
         return encode((cells,) if self._one else cells)
+
+    def unkey(self, key: bytes) -> Key:
+        """The cells of a full key."""
+        return decode(key, key_types(self.table))
+
+    def stamped(self, key: bytes, value: bytes | None, at: int) -> Stamped[R]:
+        """A row as `Store.scan_stamped` gives it."""
+        return Stamped(self.unkey(key), None, at) if value is None else self._stamped_row(self.unpack(value), at)
+
+    def _stamped_row(self, row: R, at: int) -> Stamped[R]:
+        return Stamped(self.table.key(row), row, at)
 
     def oldest_us(self, now_us: int) -> int:
         """The write time that rows must be above to be seen at `now_us`."""

@@ -22,7 +22,7 @@ import apsw
 from townsquare.kit.clock import Clock
 from townsquare.model.errors import Unavailable
 from townsquare.store.keys import encode, span
-from townsquare.store.port import Cell, Key, Put, R, Table, Write
+from townsquare.store.port import Cell, Key, Put, R, Stamped, Table, Write
 from townsquare.store.rows import TOMBSTONE_KEPT_US, Codec
 from townsquare.store.sqlite_turn import Turn
 from townsquare.store.sqlite_writer import BUSY_S, Cells, Transaction, Upsert, Writer
@@ -48,6 +48,7 @@ class _Side(Generic[R]):
         between = f"SELECT v FROM {name} WHERE k >= ?2 AND k < ?3 AND v IS NOT NULL AND {alive} ORDER BY k"
         self.up, self.down = f"{between} LIMIT ?4", f"{between} DESC LIMIT ?4"
         self.scan = f"SELECT k, v FROM {name} WHERE k > ?2 AND v IS NOT NULL AND {alive} ORDER BY k LIMIT ?3"
+        self.stamped = f"SELECT k, v, ts FROM {name} WHERE k > ?2 AND {alive} ORDER BY k LIMIT ?3"
         self.drop = f"UPDATE {name} SET v = NULL, ts = max(ts + 1, ?) WHERE k >= ? AND k < ? AND v IS NOT NULL"
         self.dead = f"SELECT count(*) FROM {name} WHERE k >= ? AND k < ? AND v IS NULL"
         gone = f"DELETE FROM {name} WHERE k IN (SELECT k FROM {name} WHERE {{}} LIMIT {SWEEP_ROWS})"
@@ -260,6 +261,11 @@ class SqliteStore:
         side: _Side[R] = self._sides[table.name]
         found = self._read(side.scan, (side.codec.oldest_us(self._now_us()), after, limit))
         return [side.codec.unpack(value) for _, value in found], found[-1][0] if len(found) == limit else b""
+
+    async def scan_stamped(self, table: Table[R], *, after: bytes = b"", limit: int) -> tuple[list[Stamped[R]], bytes]:
+        side: _Side[R] = self._sides[table.name]
+        found = self._read(side.stamped, (side.codec.oldest_us(self._now_us()), after, limit))
+        return [side.codec.stamped(*row) for row in found], found[-1][0] if len(found) == limit else b""
 
     def _sweep(self, transaction: Transaction) -> int:
         now, swept = self._now_us(), 0

@@ -14,19 +14,13 @@ import msgspec
 
 from townsquare.kit.clock import Clock
 from townsquare.store.keys import encode, span
-from townsquare.store.port import Cell, Delete, Key, Put, R, Store, Table, Write
-from townsquare.store.rows import Codec, codecs
+from townsquare.store.port import Cell, Delete, Key, Put, R, Stamped, Store, Table, Write
+from townsquare.store.rows import Codec, codecs, key_types
 
 MOST_ROWS = 10_000  # in one answer
 MOST_ROWS_IN_PARTITION = 100_000
 DEAD_ALLOWED = 100  # tombstones that any range may skip; above, no more than it returns
 LATE_US = 3_600_000_000  # a repeat comes at most so late: after a day a tombstone may be swept
-
-_CELL_TYPES: dict[type[msgspec.inspect.Type], type] = {
-    msgspec.inspect.IntType: int,
-    msgspec.inspect.StrType: str,
-    msgspec.inspect.BytesType: bytes,
-}
 
 
 class Refused(AssertionError):
@@ -52,9 +46,8 @@ class _Shape:
     def __init__(self, table: Table[Any]) -> None:
         self.table = table
         self.codec: Codec[Any] = Codec(table)
-        kinds = {one.name: type(one.type) for one in _fields(table)}
-        columns = table.partition + table.clustering
-        self.types = [_CELL_TYPES[kinds[column]] for column in columns]
+        _check_fields(table)
+        self.types = key_types(table)
 
     def check_cells(self, cells: Key, *, start: int, length: int | None = None) -> None:
         """Refuse cells that cannot stand in the key's columns from number `start`."""
@@ -82,11 +75,10 @@ class _Shape:
             raise Refused(f"{self.table.name}: {row!r} does not come back as it was")
 
 
-def _fields(table: Table[Any]) -> tuple[msgspec.inspect.Field, ...]:
+def _check_fields(table: Table[Any]) -> None:
     info = msgspec.inspect.type_info(table.row)
     if not isinstance(info, msgspec.inspect.StructType) or not info.array_like:
         raise Refused(f"{table.name}: its row is no array_like Struct")
-    return info.fields
 
 
 class StrictStore:
@@ -281,6 +273,12 @@ class StrictStore:
         _check_limit(limit)
         self.round_trips += 1
         return await self.inner.scan(table, after=after, limit=limit)
+
+    async def scan_stamped(self, table: Table[R], *, after: bytes = b"", limit: int) -> tuple[list[Stamped[R]], bytes]:
+        self._shape(table)
+        _check_limit(limit)
+        self.round_trips += 1
+        return await self.inner.scan_stamped(table, after=after, limit=limit)
 
     async def close(self) -> None:
         await self.inner.close()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.contract.engines import STORES, open_store
 from townsquare.kit.clock import SetClock
 from townsquare.model.errors import Invalid
-from townsquare.store.port import Delete, Put, Store, Table
+from townsquare.store.port import Delete, Key, Put, Store, Table
 
 
 class Leaf(msgspec.Struct, frozen=True, array_like=True):
@@ -316,3 +316,29 @@ async def test_writes_in_any_order_end_alike(engine: str, writes: list[tuple[int
             last = max((write for write in writes if write[0] == number), default=None, key=lambda write: write[1])
             expected = leaf(number, text=str(last[1])) if last is not None and last[2] else None
             assert await store.get(LEAVES, (*OAK, number, "")) == expected
+
+
+async def _stamped(store: Store, table: Table[Leaf], limit: int = 2) -> dict[Key, tuple[Leaf | None, int]]:
+    found: dict[Key, tuple[Leaf | None, int]] = {}
+    after = b""
+    while True:
+        rows, after = await store.scan_stamped(table, after=after, limit=limit)
+        found |= {each.key: (each.row, each.at) for each in rows}
+        if not after:
+            return found
+
+
+async def test_a_stamped_walk_gives_rows_as_they_were_written(store: Store, clock: SetClock) -> None:
+    now = clock.ms * 1000
+    rows = [leaf(n, "\0" * n, text=str(n)) for n in range(5)]
+    for n, row in enumerate(rows):
+        await store.write([Put(LEAVES, row)], at=now + n)
+    assert await _stamped(store, LEAVES) == {LEAVES.key(row): (row, now + n) for n, row in enumerate(rows)}
+    await store.write([Delete(LEAVES, LEAVES.key(rows[0]))], at=now + 9)
+    left = await _stamped(store, LEAVES)
+    assert left.pop(LEAVES.key(rows[0]), (None, now + 9)) == (None, now + 9)
+    assert len(left) == 4
+    await store.write([Put(SHORT, rows[0])], at=now - 5_000_000)
+    assert await _stamped(store, SHORT) == {SHORT.key(rows[0]): (rows[0], now - 5_000_000)}
+    clock.advance(seconds=55)
+    assert await _stamped(store, SHORT) == {}
