@@ -86,7 +86,7 @@ class Side(Generic[R]):
         """The same with their write times; a row that ends has the one from which its time to live is counted."""
         unpack, key = self.codec.unpack, self.table.key
         if self.ttl_us is None:
-            rows = [(unpack(value), at) for value, at in result]
+            rows = [(unpack(row[0]), row[1]) for row in result]
         else:
-            rows = [(unpack(value), until - self.ttl_us) for value, until, _ in result if until > now_us]
+            rows = [(unpack(row[0]), row[1] - self.ttl_us) for row in result if row[1] > now_us]
         return [Stamped(key(row), row, at) for row, at in rows]
