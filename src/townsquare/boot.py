@@ -165,6 +165,12 @@ async def _disk_media(plan: _Plan) -> DiskMedia:
     return DiskMedia(plan.path)
 
 
+async def _s3_media(plan: _Plan) -> Any:
+    from townsquare.media.s3 import S3Media
+
+    return await S3Media.open(plan.url)
+
+
 async def _memory_mail(plan: _Plan) -> MemoryMailer:
     return MemoryMailer()
 
@@ -190,7 +196,7 @@ ENGINES: dict[str, dict[str, Open]] = {
         "rediss": _redis_streaming,
     },
     "search": {"embedded": _embedded_search, "memory": _memory_search},
-    "media": {"file": _disk_media, "memory": _memory_media},
+    "media": {"file": _disk_media, "memory": _memory_media, "s3": _s3_media},
     "mail": {"log": _log_mail, "memory": _memory_mail},
 }
 

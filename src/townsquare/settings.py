@@ -46,7 +46,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, _about("How processes tell each other news: local:FOLDER, redis://HOST:PORT or memory:.")
     ] = "local:bus"
     search: Annotated[str, _about("Where words are indexed: embedded:FILE or memory:.")] = "embedded:search.db"
-    media: Annotated[str, _about("Where files are kept: file:FOLDER or memory:.")] = "file:media"
+    media: Annotated[
+        str,
+        _about(
+            "Where files are kept: file:FOLDER, s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME"
+            "&delivery=proxy|signed|public&public=URL or memory:."
+        ),
+    ] = "file:media"
     mail: Annotated[str, _about("How mail goes out: log: (written to the log and to data/mail) or memory:.")] = (
         "log:mail"
     )

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.contract.servers import servers
@@ -47,7 +48,7 @@ from townsquare.wire.redis import Address, Redis
 CACHE = ["memory", "memory-shared-counters", "redis", "memcached"]
 FEEDS = ["memory", "ring_file", "redis"]
 MAIL = ["memory", "log"]
-MEDIA = ["memory", "disk"]
+MEDIA = ["memory", "disk", "s3"]
 SEARCH = ["memory", "embedded"]
 CASSANDRA = [pytest.mark.slow, pytest.mark.xdist_group("cassandra")]  # one after the other: they share its tables
 # strict: memory, checked; chaos: SQLite, checked and in disorder
@@ -118,6 +119,11 @@ def open_mail(engine: str, folder: Path) -> Mailer:
 
 def open_media(engine: str, folder: Path) -> MediaStore:
     """A media store."""
+    if engine == "s3":
+        url = servers().url("s3", needs="obstore")
+        from townsquare.media.s3 import S3Address, S3Media  # noqa: PLC0415  # its client may not be here
+
+        return S3Media(msgspec.structs.replace(S3Address.of(url), prefix=f"{zlib.crc32(bytes(folder)):08x}"))
     return MemoryMedia() if engine == "memory" else DiskMedia(folder / "media")
 
 

@@ -7,6 +7,7 @@ from tests.engines.mongo import Mongo
 from tests.engines.nginx import Nginx
 from tests.engines.rabbitmq import RabbitMq
 from tests.engines.redis import Redis
+from tests.engines.s3 import S3
 from tests.engines.server import Server
 
 SERVERS: dict[str, Server] = {
@@ -21,5 +22,6 @@ SERVERS: dict[str, Server] = {
         Kafka("kafka", node=0, port=40),
         *(Kafka(f"kafka-{node}", node=node, port=50 + 2 * node) for node in (1, 2, 3)),
         Mongo("mongo", port=60),
+        S3("s3", port=70),
     )
 }

@@ -7,30 +7,39 @@ Box: media.
 """
 
 import asyncio
+import io
 import os
 import secrets
+import shutil
 import stat
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from townsquare.media.keys import checked_key
 from townsquare.model.errors import Unavailable
 
 _PASSING = ".passing"  # where files are written before they have their name; no key leads there
 _OLD_S = 3600
+_COPY_BYTES = 1 << 20
 
 
 class DiskMedia:
     """Media store on a disk. Links in the folder lead nowhere: what lies behind one is not there."""
+
+    origin: str | None = None
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._swept = False
 
     async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+        await self.put_file(key, io.BytesIO(data), content_type=content_type)
+
+    async def put_file(self, key: str, file: BinaryIO, *, content_type: str) -> None:
         path = self._path(key)
         try:
-            await asyncio.to_thread(self._write, path, data)
+            await asyncio.to_thread(self._write, path, file)
         except OSError as exc:
             raise Unavailable("The file cannot be kept just now") from exc
 
@@ -38,6 +47,20 @@ class DiskMedia:
         path = self._path(key)
         try:
             return await asyncio.to_thread(self._read, path)
+        except OSError as exc:
+            raise Unavailable("The file cannot be read just now") from exc
+
+    async def size(self, key: str) -> int | None:
+        path = self._path(key)
+        try:
+            return path.lstat().st_size if self._is_file(path) else None
+        except OSError as exc:
+            raise Unavailable("The file cannot be read just now") from exc
+
+    async def part(self, key: str, start: int, length: int) -> bytes | None:
+        path = self._path(key)
+        try:
+            return await asyncio.to_thread(self._read, path, start, length)
         except OSError as exc:
             raise Unavailable("The file cannot be read just now") from exc
 
@@ -51,6 +74,10 @@ class DiskMedia:
     def path_of(self, key: str) -> str | None:
         path = self._path(key)
         return str(path) if self._is_file(path) else None
+
+    async def link_of(self, key: str) -> str | None:
+        self._path(key)
+        return None
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -76,7 +103,8 @@ class DiskMedia:
             folders.append(path)
         return folders
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: Path, source: BinaryIO) -> None:
+        source.seek(0)
         passing = self._folder / _PASSING
         passing.mkdir(parents=True, exist_ok=True)
         self._sweep(passing)
@@ -84,7 +112,7 @@ class DiskMedia:
         temporary = passing / secrets.token_hex(16)
         try:
             with temporary.open("xb") as file:
-                file.write(data)
+                shutil.copyfileobj(source, file, _COPY_BYTES)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.rename(path)
@@ -106,8 +134,12 @@ class DiskMedia:
                     raise
         return changed
 
-    def _read(self, path: Path) -> bytes | None:
-        return path.read_bytes() if self._is_file(path) else None
+    def _read(self, path: Path, start: int = 0, length: int = -1) -> bytes | None:
+        if not self._is_file(path):
+            return None
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(length)
 
     def _remove(self, paths: list[Path]) -> None:
         for path in paths:

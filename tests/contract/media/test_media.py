@@ -56,6 +56,25 @@ async def test_a_file_comes_back_whole_and_can_be_replaced(media: MediaStore) ->
     assert await media.get("empty") == b""
 
 
+async def test_a_large_file_goes_in_and_comes_out_in_parts(media: MediaStore, tmp_path: Path) -> None:
+    assert (await media.size(KEY), await media.part(KEY, 0, 10)) == (None, None)
+    whole = bytes(range(251)) * 100_000  # more than one part of an upload
+    (tmp_path / "large").write_bytes(whole)
+    with (tmp_path / "large").open("rb") as file:
+        file.read(7)  # it is put from its beginning all the same
+        await media.put_file(KEY, file, content_type="video/mp4")
+    assert await media.size(KEY) == len(whole)
+    assert await media.part(KEY, 0, 5) == whole[:5]
+    assert await media.part(KEY, 20_000_000, 300_000) == whole[20_000_000:20_300_000]
+    assert await media.part(KEY, len(whole) - 3, 100) == whole[-3:]
+    assert await media.get(KEY) == whole
+
+
+async def test_clients_come_to_us_unless_a_setting_says_otherwise(media: MediaStore) -> None:
+    await media.put(KEY, b"x", content_type="image/webp")
+    assert (media.origin, await media.link_of(KEY)) == (None, None)
+
+
 async def test_deleting_is_repeatable(media: MediaStore) -> None:
     await media.put(KEY, b"x", content_type="image/webp")
     await media.put("b", b"y", content_type="image/webp")
@@ -80,6 +99,12 @@ async def test_keys_that_lead_elsewhere_are_refused(media: MediaStore, key: str)
         await media.get(key)
     with pytest.raises(ValueError):
         media.path_of(key)
+    with pytest.raises(ValueError):
+        await media.part(key, 0, 1)
+    with pytest.raises(ValueError):
+        await media.size(key)
+    with pytest.raises(ValueError):
+        await media.link_of(key)
     with pytest.raises(ValueError):
         await media.delete(["fine", key])
 
