@@ -4,6 +4,7 @@ Box: boot. ENGINES lists, per box, the schemes of its URL. Engines with a driver
 imported where they are opened. A process opens its ports once, and closes them in reverse.
 """
 
+import asyncio
 import fcntl
 import os
 import struct
@@ -12,6 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
+from secrets import token_hex
+from socket import gethostname
 from typing import Any
 
 from townsquare.cache.layered import LayeredCache
@@ -19,23 +22,26 @@ from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.feeds.ring_file import RingFile
 from townsquare.kit.clock import Clock, SystemClock
-from townsquare.kit.snowflake import WORKERS, Snowflake
+from townsquare.kit.snowflake import WORKERS, NoId, Snowflake
 from townsquare.mail.log import LogMailer
 from townsquare.mail.memory import MemoryMailer
 from townsquare.media.disk import DiskMedia
 from townsquare.media.memory import MemoryMedia
-from townsquare.model.errors import Unavailable
+from townsquare.model.errors import CannotStart, Unavailable
 from townsquare.queue.memory import MemoryQueue
 from townsquare.queue.sqlite import SqliteQueue
 from townsquare.search.embedded import EmbeddedSearch
 from townsquare.search.memory import MemorySearch
-from townsquare.settings import Settings
+from townsquare.settings import Settings, without_secrets
 from townsquare.social.outbox import Outbox
 from townsquare.social.ports import Ports
+from townsquare.store.copying import check_copied
 from townsquare.store.memory import MemoryStore
+from townsquare.store.numbers import LeasedNumber
 from townsquare.store.port import Store
 from townsquare.store.sqlite import SqliteStore
 from townsquare.store.tables import TABLES
+from townsquare.store.versions import WrongVersion, check_version
 from townsquare.streaming.local import LocalStreaming
 from townsquare.streaming.memory import MemoryStreaming
 from townsquare.streaming.port import Streaming
@@ -201,25 +207,28 @@ ENGINES: dict[str, dict[str, Open]] = {
 }
 
 
+_LOCAL_STORES = frozenset(("sqlite", "memory"))  # all of whose processes are on this machine
+
+
 def check_engines(settings: Settings, *, processes: int = 1) -> None:
     """Refuse settings that cannot work.
 
-    Raises: ValueError with a sentence that says what to set.
+    Raises: CannotStart.
     """
     for box, engines in ENGINES.items():
         scheme = getattr(settings, box).split(":", 1)[0]
         if scheme not in engines:
             known = ", ".join(f"{name}:" for name in engines)
-            raise ValueError(f"The setting {box} must begin with one of {known} and not with {scheme!r}.")
+            raise CannotStart(f"The setting {box} must begin with one of {known} and not with {scheme!r}.")
         if processes > 1 and scheme == "memory" and box != "cache":
-            raise ValueError(f"{box} = memory: lives in one process only; set {box} to another engine to run more.")
+            raise CannotStart(f"{box} = memory: lives in one process only; set {box} to another engine to run more.")
 
 
 @asynccontextmanager
 async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
     """Open the engines that the settings name, for one process; close them behind it.
 
-    Raises: ValueError for settings that cannot work, Unavailable where an engine does not answer.
+    Raises: CannotStart where the settings cannot work, an engine does not answer, or the store is not for us.
     """
     check_engines(settings)
     clock = SystemClock()
@@ -227,22 +236,16 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
     async with AsyncExitStack() as stack:
 
         async def engine(box: str, streaming: Streaming | None = None) -> Any:
-            url: str = getattr(settings, box)
-            plan = _Plan(settings, clock, url, settings.path(url), streaming)
-            try:
-                opened = await ENGINES[box][url.split(":", 1)[0]](plan)
-            except ImportError as exc:
-                raise ValueError(
-                    f"{box} = {url.split(':', 1)[0]}: needs more: pip install 'townsquare[cluster]'"
-                ) from exc
-            except Unavailable as exc:
-                raise Unavailable(f"{exc}; the setting {box} says that it should.") from exc
+            opened = await _open(settings, box, clock, streaming=streaming)
             stack.push_async_callback(opened.close)
             return opened
 
-        new_id = Snowflake(clock, stack.enter_context(_WorkerNumber(Path(settings.data) / "numbers.lock")).number)
         streaming = await engine("streaming")
         store, queue = await engine("store"), await engine("queue")
+        with _starting(settings, "store"):
+            await check_version(store)
+            await check_copied(store)
+            new_id = await _ids(settings, store, clock, stack)
         outbox = Outbox(store, queue, new_id)
         ports = Ports(
             store=store,
@@ -258,10 +261,76 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             clock=clock,
             new_id=new_id,
         )
-        await streaming.start()
+        with _starting(settings, "streaming"):
+            await streaming.start()
         await outbox.start()
         stack.push_async_callback(outbox.close)
         yield ports
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings, box: str) -> AsyncIterator[Any]:
+    """One engine by itself, for commands about it.
+
+    Raises: CannotStart.
+    """
+    check_engines(settings)
+    opened = await _open(settings, box, SystemClock())
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def _open(settings: Settings, box: str, clock: Clock, *, streaming: Streaming | None = None) -> Any:
+    url: str = getattr(settings, box)
+    with _starting(settings, box):
+        return await ENGINES[box][url.split(":", 1)[0]](_Plan(settings, clock, url, settings.path(url), streaming))
+
+
+@contextmanager
+def _starting(settings: Settings, box: str) -> Iterator[None]:
+    """Around what is asked of an engine before all else. Raises: CannotStart with a sentence that says what to do."""
+    url = without_secrets(getattr(settings, box))
+    try:
+        yield
+    except ImportError as exc:
+        raise CannotStart(f"{box} = {url} needs {exc.name}: pip install 'townsquare[cluster]'.") from exc
+    except Unavailable as exc:
+        sentence = str(exc).rstrip(".")
+        raise CannotStart(f"{sentence}: start what the setting {box} names ({url}), or set {box} to another.") from exc
+    except (ValueError, WrongVersion) as exc:
+        raise CannotStart(str(exc)) from exc
+
+
+async def _ids(settings: Settings, store: Store, clock: Clock, stack: AsyncExitStack) -> Callable[[], int]:
+    """The maker of ids. Its number is this process's own: by a lock where all processes are on this machine, by a
+    lease where machines share the store."""
+    if settings.store.split(":", 1)[0] in _LOCAL_STORES:
+        lock = stack.enter_context(_WorkerNumber(Path(settings.data) / "numbers.lock"))
+        return _checked(Snowflake(clock, lock.number))
+    snowflake = Snowflake(clock, 0)
+    lease = LeasedNumber(store, clock, snowflake, owner=f"{gethostname()}:{os.getpid()}:{token_hex(4)}")
+    await lease.take()
+    stack.push_async_callback(lease.give_back)
+    renewing = asyncio.create_task(lease.run(), name="number")
+    stack.push_async_callback(_end, renewing)
+    return _checked(snowflake)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _checked(snowflake: Snowflake) -> Callable[[], int]:
+    def new_id() -> int:
+        try:
+            return snowflake()
+        except NoId as exc:
+            raise Unavailable("Nothing new can be written just now") from exc
+
+    return new_id
 
 
 class _WorkerNumber:

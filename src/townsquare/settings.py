@@ -5,12 +5,15 @@ line win over both.
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
+
+_LOG_IN = re.compile(r"//[^/@]*@")
 
 
 def _about(text: str) -> Meta:
@@ -78,6 +81,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def path(self, url: str) -> Path:
         """The path that an engine URL such as `sqlite:townsquare.db` names, inside `data` if relative."""
         return Path(self.data) / url.split(":", 1)[1]
+
+
+def without_secrets(url: str) -> str:
+    """An engine's URL as it may be shown: no user and no password."""
+    return _LOG_IN.sub("//", url)
 
 
 def meanings() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The commands, as an operator types them."""
 
+import asyncio
 import json
 import tarfile
 from pathlib import Path
@@ -9,6 +10,10 @@ import click.testing
 import pytest
 
 from townsquare.cli.commands import townsquare
+from townsquare.kit.clock import SystemClock
+from townsquare.store.port import Put
+from townsquare.store.sqlite import SqliteStore
+from townsquare.store.tables import SETTINGS, TABLES, SettingRow
 
 PASSWORD = "correct horse battery"
 
@@ -127,7 +132,7 @@ def test_tokens_are_made_for_known_accounts_and_scopes(shell: Shell) -> None:
     [("accounts", "list"), ("accounts", "delete", "ada", "--yes"), ("tokens", "create", "ada"), ("backup", "x.tar")],
 )
 def test_a_mistyped_folder_is_named_and_not_made(shell: Shell, words: tuple[str, ...]) -> None:
-    assert "There is no server in the folder" in shell.refused(*words)
+    assert "There is no server in the folder" in shell.refused(*words, code=2)
     assert not shell.data.exists()
 
 
@@ -135,8 +140,8 @@ def test_a_folder_that_cannot_be_one_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     shell = Shell(tmp_path / "file")
     words = ("accounts", "create", "ada", "--email", "a@example.org", "--password", PASSWORD)
-    assert "cannot be used" in shell.refused(*words)
-    assert "cannot be used" in shell.refused("run", "--bind", "127.0.0.1:0")
+    assert "cannot be used" in shell.refused(*words, code=2)
+    assert "cannot be used" in shell.refused("run", "--bind", "127.0.0.1:0", code=2)
 
 
 def test_settings_are_shown_and_wrong_ones_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +164,44 @@ def test_memory_engines_are_refused_for_many_processes(shell: Shell, monkeypatch
     assert "store = memory:" in shell.refused("run", "--bind", "127.0.0.1:0", code=2)
     monkeypatch.setenv("TOWNSQUARE_STORE", "oracle:x")
     assert "sqlite:, memory:" in shell.refused("run", "--bind", "127.0.0.1:0", code=2)
+
+
+COMMANDS = [
+    ("accounts", "list"),
+    ("run", "--bind", "127.0.0.1:0"),
+    ("web", "--bind", "127.0.0.1:0"),
+    ("workers",),
+    ("seed", "--people", "2"),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+def test_a_store_of_another_version_is_refused_by_every_command(shell: Shell, words: tuple[str, ...]) -> None:
+    shell.make("ada")
+
+    async def make_newer() -> None:
+        clock = SystemClock()
+        store = await SqliteStore.open(shell.data / "townsquare.db", TABLES, clock=clock)
+        await store.write([Put(SETTINGS, SettingRow(name="schema", value=b"999"))])
+        await store.close()
+
+    asyncio.run(make_newer())
+    assert "schema version 999" in shell.refused(*words, code=2)
+    checks = json.loads(shell.type("doctor", "--json").stdout)["checks"]
+    assert [each["about"] for each in checks if "schema version 999" in each["about"]]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+def test_an_engine_that_does_not_answer_is_named(
+    shell: Shell, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("hiredis")
+    shell.make("ada")
+    monkeypatch.setenv("TOWNSQUARE_CACHE", "redis://user:secret@127.0.0.1:1/0")
+    sentence = shell.refused(*words, code=2)
+    assert "127.0.0.1:1" in sentence
+    assert "start what the setting cache names" in sentence
+    assert "secret" not in sentence
 
 
 def test_workers_name_their_lanes(shell: Shell) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +45,13 @@ def run(context: Context, /, **options: Any) -> None:
 
     settings = context.settings(**options)
     web = settings.web_processes or min(_MOST_WEB, os.cpu_count() or 1)
-    with refusals(settings):
-        try:
-            check_engines(settings, processes=web + settings.worker_processes)
-        except ValueError as exc:
-            raise WrongUse(str(exc)) from exc
+    with refusals(settings), ExitStack() as stack:
+        check_engines(settings, processes=web + settings.worker_processes)
         hold(Path(settings.data), patience_s=settings.drain_s)
-        sock = roles.listen(settings)
+        sock = stack.enter_context(roles.listen(settings))
         roles.set_up_logging(settings)
         owner = asyncio.run(roles.prepare(settings))
+        stack.pop_all()  # what listens is the roles' from now on
     web_role = lambda pipe: roles.run_web(settings, sock, roles.tell(pipe))  # noqa: E731
     work_role = lambda pipe: roles.run_workers(settings, (), roles.tell(pipe))  # noqa: E731
     sys.exit(
@@ -82,10 +81,9 @@ def web(context: Context, /, **options: Any) -> None:
     from townsquare.cli.session import refusals  # noqa: PLC0415
 
     settings = context.settings(**options)
-    with refusals(settings):
-        sock = roles.listen(settings, shared=True)
+    with refusals(settings), roles.listen(settings, shared=True) as sock:
         asyncio.run(roles.prepare(settings))
-    roles.run_web(settings, sock, lambda: click.echo(f"web is ready on {settings.bind}"))
+        roles.run_web(settings, sock, lambda: click.echo(f"web is ready on {settings.bind}"))
 
 
 @click.command()
@@ -105,4 +103,4 @@ def workers(context: Context, /, lanes: str, **options: Any) -> None:
         raise WrongUse(f"There is no lane {', '.join(unknown)}; there are {', '.join(known)}.")
     with refusals(settings):
         asyncio.run(roles.prepare(settings))
-    roles.run_workers(settings, wanted, lambda: click.echo("workers are ready"))
+        roles.run_workers(settings, wanted, lambda: click.echo("workers are ready"))

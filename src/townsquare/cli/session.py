@@ -12,7 +12,8 @@ import click
 import msgspec
 
 from townsquare.boot import open_ports
-from townsquare.model.errors import Invalid, TownsquareError
+from townsquare.cli.options import WrongUse
+from townsquare.model.errors import CannotStart, Invalid, TownsquareError
 from townsquare.settings import Settings
 from townsquare.social.ports import Ports
 
@@ -20,7 +21,8 @@ T = TypeVar("T")
 
 
 def with_ports(settings: Settings, act: Callable[[Ports], Awaitable[T]], *, new: bool = False) -> T:
-    """Run `act` with the engines open. What it refuses is printed as one sentence; the exit code is then 1.
+    """Run `act` with the engines open. What it refuses is printed as one sentence; the exit code is then 1, and 2
+    where the settings or the engines that they name keep it from beginning.
 
     `new`: where there is no server in the data folder yet, one is made; else that is refused.
     """
@@ -41,7 +43,7 @@ def check_there(settings: Settings) -> None:
     Raises: click.ClickException.
     """
     if settings.store.startswith("sqlite:") and not settings.path(settings.store).exists():
-        raise click.ClickException(
+        raise WrongUse(
             f"There is no server in the folder {settings.data}. Name another with --data DIR, or start one there: "
             f"townsquare run --data {settings.data}"
         )
@@ -52,10 +54,12 @@ def refusals(settings: Settings) -> Iterator[None]:
     """Turn what goes wrong inside into one sentence and an exit code."""
     try:
         yield
+    except CannotStart as exc:
+        raise WrongUse(str(exc)) from exc
     except Invalid as exc:
         raise click.ClickException(str(exc).removeprefix("Validation failed: ")) from exc
     except OSError as exc:
-        raise click.ClickException(f"The folder {settings.data} cannot be used: {exc.strerror or exc}.") from exc
+        raise WrongUse(f"The folder {settings.data} cannot be used: {exc.strerror or exc}.") from exc
     except (TownsquareError, ValueError) as exc:
         raise click.ClickException(str(exc)) from exc
 
@@ -68,11 +72,12 @@ def show(value: Any, *, as_json: bool, text: str) -> None:
 def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print rows for people, as wide as the window allows."""
     from rich.console import Console  # noqa: PLC0415 - slow to import
+    from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     shown = Table(box=None, pad_edge=False)
     for column in columns:
         shown.add_column(column)
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*map(escape, row))  # brackets are brackets
     Console().print(shown)

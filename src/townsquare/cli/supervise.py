@@ -16,11 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from townsquare.model.errors import CannotStart
+
 log = logging.getLogger(__name__)
 
 _HEALTHY_S = 10.0  # who lives longer is started again at once
 _LONGEST_PAUSE_S = 5.0
 _KILL_AFTER_DRAIN_S = 5.0
+_CANNOT_START = 2  # exit code
 _PATIENCE = 4  # quick deaths before there are pauses
 _PR_SET_PDEATHSIG = 1
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
@@ -111,6 +114,9 @@ class Supervisor:
             code = 0
         except KeyboardInterrupt:
             code = 0
+        except CannotStart as exc:
+            code = _CANNOT_START
+            log.error("%s cannot start: %s", role.name, exc)
         except BaseException:
             log.exception("%s ended by a fault", role.name)
         finally:

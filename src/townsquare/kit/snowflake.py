@@ -12,10 +12,19 @@ from townsquare.kit.clock import Clock
 WORKERS = 4096
 _DAY_MS = 86_400_000
 _BORROW_MS = 100  # how far ahead of the clock a burst may run
+_FOR_EVER_MS = 1 << 62
 _MAX_STEP_BACK_MS = 5000  # a clock that jumps back further is a fault, not drift
 
 
-class ClockWentBack(Exception):
+class NoId(Exception):
+    """No id can be made just now."""
+
+
+class NumberEnded(NoId):
+    """The worker's number is ours no longer."""
+
+
+class ClockWentBack(NoId):
     """The machine's clock is more than five seconds behind the last id; making ids would risk their order."""
 
 
@@ -26,11 +35,29 @@ class Snowflake:
         if not 0 <= worker < WORKERS:
             raise ValueError(f"worker must be from 0 to {WORKERS - 1}, not {worker}")
         self._clock, self._worker, self._last_ms, self._sequence = clock, worker, 0, 0
+        self._until_ms = _FOR_EVER_MS
+
+    @property
+    def last_ms(self) -> int:
+        """Of the newest id that was made."""
+        return self._last_ms
+
+    def use(self, worker: int, *, above_ms: int, until_ms: int) -> None:
+        """From now on make ids of this worker, of times above the one and below the other.
+
+        So two processes that have a number one after the other make no id twice, whatever their clocks say.
+        """
+        self._last_ms, self._sequence = max(self._last_ms, above_ms), 15
+        self._worker, self._until_ms = worker, until_ms
+
+    def extend(self, until_ms: int) -> None:
+        """The number stays ours until then."""
+        self._until_ms = until_ms
 
     def __call__(self) -> int:
         """The next id. Above all earlier ones of this process.
 
-        Raises: ClockWentBack.
+        Raises: ClockWentBack, NumberEnded.
         """
         now = self._clock.now_ms()
         if now > self._last_ms:
@@ -43,6 +70,8 @@ class Snowflake:
                 self._last_ms, self._sequence = self._last_ms + 1, 0
                 if self._last_ms - now > _BORROW_MS:
                     time.sleep(0.001)
+        if self._last_ms >= self._until_ms:
+            raise NumberEnded(f"the number {self._worker} was ours until {self._until_ms}")
         return (self._last_ms << 16) | (self._worker << 4) | self._sequence
 
 

@@ -59,3 +59,7 @@ class TooMany(TownsquareError):
 
 class Unavailable(TownsquareError):
     """An engine does not answer just now; a repeat is safe."""
+
+
+class CannotStart(Exception):
+    """The settings, or the engines that they name, keep a process from beginning. The message says what to do."""
