@@ -71,6 +71,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     relaxed_sync: Annotated[bool, _about("Faster writes that a power cut may lose. Not for real people.")] = False
     trusted_proxies: Annotated[list[str], _about("Addresses whose X-Forwarded-For is believed, e.g. 127.0.0.1.")] = []
     drain_s: Annotated[float, _about("Seconds that a stopping process gives to what it has begun.")] = 25.0
+    media_url: Annotated[
+        str, _about("Where media are fetched, e.g. https://cdn.example.org, without a slash at its end; empty: at url.")
+    ] = ""
+    edge_upstreams: Annotated[
+        list[str], _about("Web processes behind NGINX, HOST:PORT; `HOST:PORT down` gets no new requests. Empty: bind.")
+    ] = []
+    edge_listen: Annotated[list[str], _about("Where NGINX listens: ports or ADDRESS:PORT.")] = msgspec.field(
+        default_factory=lambda: ["80"]
+    )
+    edge_listen_tls: Annotated[list[str], _about("Where NGINX listens with TLS, if it has a certificate.")] = (
+        msgspec.field(default_factory=lambda: ["443"])
+    )
+    edge_certificate: Annotated[str, _about("Path of NGINX's certificate with its chain; empty: no TLS.")] = ""
+    edge_certificate_key: Annotated[str, _about("Path of the certificate's key.")] = ""
+    edge_proxies: Annotated[
+        list[str], _about("Balancers and CDNs before NGINX, whose X-Forwarded-For is believed: addresses or networks.")
+    ] = []
+    edge_media: Annotated[
+        str, _about("Folder of the media on NGINX's machine, which it then reads itself; empty: they come by the web.")
+    ] = ""
+    edge_cache: Annotated[str, _about("Folder of what NGINX keeps.")] = "/var/cache/townsquare"
+    edge_cache_gib: Annotated[int, _about("Room for kept files in it, GiB.")] = 10
+    edge_logs: Annotated[str, _about("Folder of NGINX's logs.")] = "/var/log/nginx"
+    edge_user: Annotated[str, _about("The system's user that NGINX works as.")] = "www-data"
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
 
     @property
@@ -124,6 +148,8 @@ def read_settings(environment: dict[str, str] | None = None, **options: Any) -> 
         raise ValueError(f"A setting cannot be used: {exc}") from exc
     if "://" not in settings.url or settings.url.endswith("/"):
         raise ValueError(f"The setting url must look like https://example.org, not {settings.url!r}")
+    if settings.media_url and ("://" not in settings.media_url or settings.media_url.endswith("/")):
+        raise ValueError(f"The setting media_url must look like https://cdn.example.org, not {settings.media_url!r}")
     host, _, port = settings.bind.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise ValueError(f"The setting bind must look like 127.0.0.1:3000, not {settings.bind!r}")

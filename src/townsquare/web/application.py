@@ -4,6 +4,7 @@ Box: web.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 from townsquare.social.ports import Ports
 from townsquare.web.live_pages import LivePages
@@ -16,11 +17,21 @@ from townsquare.web.streaming.sse import EventStreams
 from townsquare.web.streaming.websocket import WebSocketDoor
 
 
+def all_routes(hub: Hub, more: Sequence[Route] = ()) -> tuple[Route, ...]:
+    """Every route of a web process, those of streams too."""
+    return (*ALL_ROUTES, *EventStreams(hub).routes(), *LivePages(hub).routes(), *more)
+
+
+def declared_routes() -> tuple[Route, ...]:
+    """Every route as it is declared, for those who write about routes: no stream comes from it."""
+    return all_routes(cast(Hub, None))
+
+
 def web_app(ports: Ports, hub: Hub, *, more_routes: Sequence[Route] = ()) -> App:
     """The application of one web process; the hub lives as long as it serves."""
     return make_app(
         ports,
-        (*ALL_ROUTES, *EventStreams(hub).routes(), *LivePages(hub).routes(), *more_routes),
+        all_routes(hub, more_routes),
         error_page=error_page,
         sockets=WebSocketDoor(ports, hub),
         startup=[hub.start],

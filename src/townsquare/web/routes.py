@@ -50,6 +50,9 @@ class CacheClass(StrEnum):
     DAYS = "days"  # public, three of them
     TIMELINE = "timeline"  # public for 15 s where nobody is signed in, else private
     PAGE = "page"  # HTML: private, no-cache
+    OPEN_PAGE = (
+        "open_page"  # as PAGE; where nobody is signed in, all get the same, which our own edge may keep for moments
+    )
     IMMUTABLE = "immutable"  # public, a year
 
 
@@ -179,4 +182,5 @@ class Route:
     limit: Limit = Limit.API
     cache: CacheClass = CacheClass.PRIVATE
     body_limit_bytes: int = 1 << 20
+    keyed: bool = False  # honours Idempotency-Key: a request with one may be sent again
     html: bool = False  # a page for people: errors are pages too, sessions by cookie, CSRF checked

@@ -247,7 +247,7 @@ async def _shown(request: Request, ports: Ports, status_id: int) -> Response:
 
 _ONE = "/api/v1/statuses/{id}"
 ROUTES = [
-    Route("POST", "/api/v1/statuses", create, scope=_WRITE),
+    Route("POST", "/api/v1/statuses", create, scope=_WRITE, keyed=True),
     Route("GET", "/api/v1/statuses", get_many, access=Access.PUBLIC, scope=_READ),
     Route("GET", _ONE, get, access=Access.PUBLIC, scope=_READ),
     Route("PUT", _ONE, edit, scope=_WRITE),

@@ -123,6 +123,6 @@ _PRIVACY: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 ROUTES = [
-    Route("GET", "/about", about, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
-    Route("GET", "/privacy-policy", privacy, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
+    Route("GET", "/about", about, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
+    Route("GET", "/privacy-policy", privacy, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
 ]

@@ -253,7 +253,7 @@ async def _relation(request: Request, ports: Ports, account: Account) -> Relatio
 
 
 ROUTES = [
-    Route("GET", "/@{name}", profile, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
-    Route("GET", "/@{name}/followers", followers, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
-    Route("GET", "/@{name}/following", following, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
+    Route("GET", "/@{name}", profile, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
+    Route("GET", "/@{name}/followers", followers, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
+    Route("GET", "/@{name}/following", following, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
 ]

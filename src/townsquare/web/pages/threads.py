@@ -168,9 +168,9 @@ async def history(request: Request, ports: Ports) -> Response:
 
 _ONE = "/@{name}/{id}"
 ROUTES = [
-    Route("GET", _ONE, thread, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
-    Route("GET", f"{_ONE}/boosts", boosts, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
-    Route("GET", f"{_ONE}/favourites", favourites, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
-    Route("GET", f"{_ONE}/history", history, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
-    Route("GET", "/posts/{id}", jump, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
+    Route("GET", _ONE, thread, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
+    Route("GET", f"{_ONE}/boosts", boosts, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
+    Route("GET", f"{_ONE}/favourites", favourites, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
+    Route("GET", f"{_ONE}/history", history, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
+    Route("GET", "/posts/{id}", jump, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
 ]

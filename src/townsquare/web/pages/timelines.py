@@ -97,9 +97,9 @@ def _live(request: Request, on: str) -> str:
 
 
 ROUTES = [
-    Route("GET", "/", home, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
-    Route("GET", "/local", local, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
-    Route("GET", "/tags/{tag}", hashtag, access=Access.PUBLIC, cache=CacheClass.PAGE, html=True),
+    Route("GET", "/", home, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
+    Route("GET", "/local", local, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
+    Route("GET", "/tags/{tag}", hashtag, access=Access.PUBLIC, cache=CacheClass.OPEN_PAGE, html=True),
     Route("GET", "/favourites", favourite_list, cache=CacheClass.PAGE, html=True),
     Route("GET", "/bookmarks", bookmark_list, cache=CacheClass.PAGE, html=True),
 ]

@@ -21,10 +21,11 @@ _CACHING = {
     CacheClass.DAYS: "max-age=259200, public",
     CacheClass.TIMELINE: _TIMELINE_CACHING,
     CacheClass.PAGE: "private, no-cache",
+    CacheClass.OPEN_PAGE: "private, no-cache",
     CacheClass.IMMUTABLE: "public, max-age=31536000, immutable",
 }
 _ABOUT_SERVER = frozenset((CacheClass.INSTANCE, CacheClass.HALF_HOUR, CacheClass.DAYS))
-_TAGGED = _ABOUT_SERVER | {CacheClass.TIMELINE, CacheClass.PAGE, CacheClass.IMMUTABLE}
+_TAGGED = _ABOUT_SERVER | {CacheClass.TIMELINE, CacheClass.PAGE, CacheClass.OPEN_PAGE, CacheClass.IMMUTABLE}
 _EXPOSED = (
     b"Link, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, Mastodon-Async-Refresh, "
     b"Deprecation"

@@ -1,0 +1,195 @@
+"""NGINX with our file under load, while web processes are killed or replaced and NGINX is reloaded: nothing fails."""
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import websockets.sync.client as ws
+from websockets.exceptions import ConnectionClosed
+
+from tests.cluster.town import Town, town
+from tests.live import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("edge")]
+
+RATE = 200  # requests a second in all
+CLIENTS = 8
+STREAMS = 20
+_OUT_S = 2.2  # how long NGINX leaves a web server alone that failed
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with town(tmp_path_factory.mktemp("load")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ann(here: Town) -> dict[str, str]:
+    return here.account("ann")
+
+
+class Asking(threading.Thread):
+    """Sends requests at a fixed rate, in turn a read and (with `posts`) a post with a key."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, town: Town, token: str, over: threading.Event, *, posts: bool) -> None:
+        super().__init__()
+        self._town, self._token, self._over, self._posts = town, token, over, posts
+        self.failed: list[str] = []
+        self.posted: list[str] = []
+        self.asked = 0
+
+    def run(self) -> None:
+        with self._town.client(self._token) as client:
+            begun = time.monotonic()
+            while not self._over.is_set():
+                self._ask(client, self.asked)
+                self.asked += 1
+                self._over.wait(begun + self.asked * CLIENTS / RATE - time.monotonic())
+
+    def _ask(self, client: httpx.Client, n: int) -> None:
+        try:
+            if self._posts and n % 2:
+                key = {"Idempotency-Key": f"load {next(self._numbers)}"}
+                answer = client.post("/api/v1/statuses", json={"status": f"{self.name} {n}"}, headers=key)
+                if answer.status_code == 200:
+                    self.posted.append(answer.json()["id"])
+            else:
+                answer = client.get("/api/v1/timelines/home", params={"limit": 2})
+        except httpx.TransportError as exc:
+            self.failed.append(repr(exc))
+        else:
+            if answer.status_code != 200:
+                self.failed.append(f"{answer.request.method} {answer.status_code} {answer.text[:200]}")
+
+
+@contextmanager
+def under_load(here: Town, token: str, *, posts: bool = True) -> Iterator[list[Asking]]:
+    """Requests go on meanwhile; what failed and what was posted is known behind it."""
+    over = threading.Event()
+    asking = [Asking(here, token, over, posts=posts) for _ in range(CLIENTS)]
+    for each in asking:
+        each.start()
+    try:
+        eventually(lambda: all(each.asked > 2 for each in asking))
+        yield asking
+    finally:
+        over.set()
+        for each in asking:
+            each.join()
+
+
+def failures(asking: list[Asking]) -> list[str]:
+    """All of them."""
+    return [what for each in asking for what in each.failed]
+
+
+def home_ids(client: httpx.Client) -> list[str]:
+    """The whole home timeline."""
+    found: list[str] = []
+    while page := client.get(
+        "/api/v1/timelines/home", params={"limit": "40", **({"max_id": found[-1]} if found else {})}
+    ).json():
+        found += [status["id"] for status in page]
+    return found
+
+
+def test_no_read_fails_when_a_web_process_is_killed(here: Town, ann: dict[str, str]) -> None:
+    with under_load(here, ann["token"], posts=False) as asking:
+        for web in here.webs:
+            time.sleep(0.3)  # load meanwhile is the case
+            web.kill()
+            time.sleep(0.5)
+            web.start()
+            web.wait_ready()
+            time.sleep(_OUT_S)
+    assert failures(asking) == []
+    assert sum(each.asked for each in asking) > 200
+
+
+def test_reloading_nginx_loses_nothing(here: Town, ann: dict[str, str]) -> None:
+    address = here.url.replace("http", "ws") + f"/api/v1/streaming?access_token={ann['token']}&stream=user"
+    with ws.connect(address) as socket:
+        with under_load(here, ann["token"]) as asking:
+            for _ in range(5):
+                here.nginx.reload(whole=False)
+                time.sleep(0.2)
+        assert failures(asking) == []
+        told = json.loads(socket.recv(timeout=10))  # it stays, and what was posted came
+        assert told["event"] == "update"
+
+
+class Stream(threading.Thread):
+    """A client of the stream that connects again when it is told to go elsewhere."""
+
+    def __init__(self, address: str, over: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self._address, self._over = address, over
+        self.gaps_s: list[float] = []
+        self.codes: list[int | None] = []
+        self.heard: set[str] = set()
+        self.open = threading.Event()
+
+    def run(self) -> None:
+        lost_at = 0.0
+        while not self._over.is_set():
+            try:
+                with ws.connect(self._address, close_timeout=1) as socket:
+                    if lost_at:
+                        self.gaps_s.append(time.monotonic() - lost_at)
+                    self.open.set()
+                    self._listen(socket)
+            except ConnectionClosed as exc:
+                self.codes.append(exc.rcvd.code if exc.rcvd else None)
+                lost_at = time.monotonic()
+            except Exception:  # noqa: BLE001 - refused just now: the gap goes on
+                self._over.wait(0.1)
+
+    def _listen(self, socket: Any) -> None:
+        while not self._over.is_set():
+            try:
+                told = json.loads(socket.recv(timeout=0.3))
+            except TimeoutError:
+                continue
+            if told["event"] == "update":
+                self.heard.add(json.loads(told["payload"])["id"])
+
+
+def test_web_processes_are_replaced_under_load_and_nothing_fails(here: Town, ann: dict[str, str]) -> None:
+    address = here.url.replace("http", "ws") + f"/api/v1/streaming?access_token={ann['token']}&stream=user"
+    over = threading.Event()
+    streams = [Stream(address, over) for _ in range(STREAMS)]
+    for each in streams:
+        each.start()
+    try:
+        assert all(each.open.wait(20) for each in streams)
+        with under_load(here, ann["token"]) as asking:
+            for role in (*here.webs, here.workers):
+                assert role.stop() == 0
+                role.start()
+                if role.port:
+                    role.wait_ready()
+                    time.sleep(_OUT_S)
+        posted = [status_id for each in asking for status_id in each.posted]
+        assert failures(asking) == []
+        assert len(posted) == len(set(posted)) > 100
+        with here.client(ann["token"]) as client:
+            eventually(lambda: set(posted) <= set(home_ids(client)), within_s=30)
+            found = home_ids(client)
+            assert len(found) == len(set(found))
+    finally:
+        over.set()
+        for each in streams:
+            each.join()
+    gaps_s = [gap_s for each in streams for gap_s in each.gaps_s]
+    assert {code for each in streams for code in each.codes} <= {1012}
+    assert len(gaps_s) >= STREAMS
+    assert max(gaps_s) < 3

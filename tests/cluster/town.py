@@ -1,0 +1,110 @@
+"""A server of several processes as on several machines: each web process has an address, NGINX stands in front."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.cluster.own_nginx import OwnNginx
+from tests.live import START_S, LiveServer, environment, free_port
+
+
+@dataclass
+class Role:
+    """One process that can be started again."""
+
+    words: list[str]
+    log: Path
+    port: int = 0
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        """Start it, without waiting."""
+        with self.log.open("ab") as out:
+            words = [sys.executable, "-m", "townsquare", *self.words]
+            self.process = subprocess.Popen(words, env=environment(), stdout=out, stderr=out)
+
+    def wait_ready(self) -> None:
+        """Until it says that it is ready."""
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            assert self.process.poll() is None, self.log.read_text()[-2000:]
+            try:
+                if httpx.get(f"http://127.0.0.1:{self.port}/health/ready", timeout=5).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise AssertionError("not ready")
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=40)
+
+
+@dataclass
+class Town:
+    """All of it."""
+
+    nginx: OwnNginx
+    data: Path
+    webs: list[Role]
+    workers: Role
+
+    @property
+    def url(self) -> str:
+        """Where people come in."""
+        return self.nginx.url
+
+    def account(self, name: str) -> dict[str, str]:
+        """Make an account; its id, username and token."""
+        return LiveServer(self.webs[0].process, self.data, self.url).account(name)
+
+    def client(self, token: str = "", **more: Any) -> httpx.Client:
+        """A client that comes through NGINX."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, **more)
+
+
+@contextmanager
+def town(folder: Path, *, webs: int = 2, **settings: Any) -> Iterator[Town]:
+    """A running town; `settings` are the edge's."""
+    data = folder / "data"
+    ports = [free_port() for _ in range(webs)]
+    nginx = OwnNginx(folder / "nginx", edge_upstreams=[f"127.0.0.1:{port}" for port in ports], **settings)
+    data.mkdir()
+    lines = [f'url = "{nginx.url}"', "test_mode = true", 'trusted_proxies = ["127.0.0.1"]', "drain_s = 10"]
+    lines += [f'{name} = "{value}"' for name, value in settings.items() if name == "media_url"]
+    (data / "townsquare.toml").write_text("\n".join(lines) + "\n")
+    roles = [
+        Role(["web", "--data", str(data), "--bind", f"127.0.0.1:{port}"], folder / f"web{n}.log", port)
+        for n, port in enumerate(ports)
+    ]
+    made = Town(nginx, data, roles, Role(["workers", "--data", str(data)], folder / "workers.log"))
+    try:
+        for role in (*made.webs, made.workers):
+            role.start()
+            if role.port:
+                role.wait_ready()
+        nginx.start()
+        yield made
+    finally:
+        nginx.close()
+        for role in (*made.webs, made.workers):
+            if hasattr(role, "process") and role.process.poll() is None:
+                role.process.send_signal(signal.SIGTERM)
+        for role in (*made.webs, made.workers):
+            if hasattr(role, "process"):
+                role.process.wait(timeout=40)
