@@ -80,4 +80,4 @@ def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
         shown.add_column(column)
     for row in rows:
         shown.add_row(*map(escape, row))  # brackets are brackets
-    Console().print(shown)
+    Console(markup=False).print(shown)  # what is shown may hold brackets
