@@ -29,6 +29,7 @@ from townsquare.media.disk import DiskMedia
 from townsquare.media.memory import MemoryMedia
 from townsquare.model.errors import CannotStart, Unavailable
 from townsquare.queue.memory import MemoryQueue
+from townsquare.queue.port import Queue
 from townsquare.queue.sqlite import SqliteQueue
 from townsquare.search.embedded import EmbeddedSearch
 from townsquare.search.memory import MemorySearch
@@ -45,6 +46,7 @@ from townsquare.store.versions import WrongVersion, check_version
 from townsquare.streaming.local import LocalStreaming
 from townsquare.streaming.memory import MemoryStreaming
 from townsquare.streaming.port import Streaming
+from townsquare.workers.lanes import LANES
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,12 @@ async def _memory_queue(plan: _Plan) -> MemoryQueue:
 
 async def _sqlite_queue(plan: _Plan) -> SqliteQueue:
     return await SqliteQueue.open(plan.path, clock=plan.clock)
+
+
+async def _rabbit_queue(plan: _Plan) -> Queue:
+    with _of_cluster():
+        from townsquare.queue.rabbitmq import RabbitQueue
+    return await RabbitQueue.open(plan.url, clock=plan.clock, lanes=[lane.name for lane in LANES])
 
 
 async def _memory_cache(plan: _Plan) -> MemoryCache:
@@ -187,7 +195,12 @@ async def _log_mail(plan: _Plan) -> LogMailer:
 
 ENGINES: dict[str, dict[str, Open]] = {
     "store": {"sqlite": _sqlite_store, "memory": _memory_store, "cassandra": _cassandra_store},
-    "queue": {"sqlite": _sqlite_queue, "memory": _memory_queue},
+    "queue": {
+        "sqlite": _sqlite_queue,
+        "memory": _memory_queue,
+        "amqp": _rabbit_queue,
+        "amqps": _rabbit_queue,
+    },
     "cache": {
         "memory": _memory_cache,
         "redis": _redis_cache,

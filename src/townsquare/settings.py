@@ -44,7 +44,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     feeds: Annotated[str, _about("Where home timelines are kept: file:FILE, redis://HOST:PORT/DB or memory:.")] = (
         "file:feeds.ring"
     )
-    queue: Annotated[str, _about("Where work waits: sqlite:FILE or memory:.")] = "sqlite:queue.db"
+    queue: Annotated[
+        str, _about("Where work waits: sqlite:FILE, amqp://USER:PASSWORD@HOST/VHOST (RabbitMQ) or memory:.")
+    ] = "sqlite:queue.db"
     streaming: Annotated[
         str, _about("How processes tell each other news: local:FOLDER, redis://HOST:PORT or memory:.")
     ] = "local:bus"

@@ -31,6 +31,10 @@ from townsquare.mail.port import Mailer
 from townsquare.media.disk import DiskMedia
 from townsquare.media.memory import MemoryMedia
 from townsquare.media.port import MediaStore
+from townsquare.queue.memory import MemoryQueue
+from townsquare.queue.port import Queue
+from townsquare.queue.rabbitmq import RabbitQueue
+from townsquare.queue.sqlite import SqliteQueue
 from townsquare.search.embedded import EmbeddedSearch
 from townsquare.search.memory import MemorySearch
 from townsquare.search.port import Search
@@ -49,6 +53,12 @@ CACHE = ["memory", "memory-shared-counters", "redis", "memcached"]
 FEEDS = ["memory", "ring_file", "redis"]
 MAIL = ["memory", "log"]
 MEDIA = ["memory", "disk", "s3"]
+QUEUE = [
+    "memory",
+    "sqlite",
+    pytest.param("rabbitmq", marks=pytest.mark.slow),
+    pytest.param("rabbitmq-quorum", marks=pytest.mark.slow),
+]
 SEARCH = ["memory", "embedded"]
 CASSANDRA = [pytest.mark.slow, pytest.mark.xdist_group("cassandra")]  # one after the other: they share its tables
 # strict: memory, checked; chaos: SQLite, checked and in disorder
@@ -127,6 +137,15 @@ def open_media(engine: str, folder: Path) -> MediaStore:
     return MemoryMedia() if engine == "memory" else DiskMedia(folder / "media")
 
 
+async def open_queue(engine: str, folder: Path, clock: Clock) -> Queue:
+    """A queue; those of one folder are the same one where the engine joins processes."""
+    if engine == "memory":
+        return MemoryQueue(clock)
+    if engine == "sqlite":
+        return await SqliteQueue.open(folder / "queue.db", clock=clock)
+    return await RabbitQueue.open(rabbit_url(folder, kind=engine.partition("-")[2] or "classic"), clock=clock)
+
+
 async def open_search(engine: str, folder: Path, clock: Clock) -> Search:
     """An index; those of one folder are the same one where the engine joins processes."""
     return MemorySearch() if engine == "memory" else await EmbeddedSearch.open(folder / "search.db", clock=clock)
@@ -137,6 +156,12 @@ def redis_address(folder: Path) -> Address:
     url = servers().url("redis", needs="hiredis")
 
     return Address.of(f"{url}?prefix={zlib.crc32(bytes(folder)):08x}")
+
+
+def rabbit_url(folder: Path, *, kind: str = "classic") -> str:
+    """RabbitMQ, with queues of the folder's own."""
+    url = servers().url("rabbitmq", needs="pamqp")
+    return f"{url}?prefix={zlib.crc32(bytes(folder)):08x}&partitions=4&type={kind}"
 
 
 def memcached_outer(folder: Path) -> Outer:

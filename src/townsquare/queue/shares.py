@@ -1,6 +1,6 @@
 """Who works on what: lanes are cut into partitions by key, and partitions are shared out evenly among consumers.
 
-Box: queue. Both engines use the same cut, so what the suite proves of one holds for the other.
+Box: queue. All engines use the same cut, so what the suite proves of one holds for the others.
 """
 
 import zlib
@@ -14,19 +14,19 @@ _GOLDEN = 0x9E3779B97F4A7C15  # spreads ids whose low bits are nearly always equ
 _WORD = 0xFFFFFFFFFFFFFFFF
 
 
-def partition_of(key: int) -> int:
-    """The partition of a key, from 0 to 15."""
-    return ((key * _GOLDEN) & _WORD) >> 60
+def partition_of(key: int, partitions: int = PARTITIONS) -> int:
+    """The partition of a key, from 0."""
+    return (((key * _GOLDEN) & _WORD) >> 32) * partitions >> 32
 
 
-def share_of(lane: str, consumer: int, consumers: Collection[int]) -> frozenset[int]:
+def share_of(lane: str, consumer: int, consumers: Collection[int], partitions: int = PARTITIONS) -> frozenset[int]:
     """The partitions of `lane` that `consumer` should hold, given the ids of all live consumers of the lane.
 
     Everybody who knows the same consumers comes to the same answer, so nobody has to lead.
     """
     rank = sorted(consumers).index(consumer)
     turn = zlib.crc32(lane.encode())  # so that the odd ones of several lanes do not all fall to the same process
-    return frozenset(p for p in range(PARTITIONS) if (p + turn) % len(consumers) == rank)
+    return frozenset(p for p in range(partitions) if (p + turn) % len(consumers) == rank)
 
 
 def check(messages: Sequence[Message]) -> None:

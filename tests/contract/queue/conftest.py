@@ -1,14 +1,13 @@
-"""Both engines of the queue, each empty, with a clock that the test moves."""
+"""All engines of the queue, each empty, with a clock that the test moves."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.contract.engines import QUEUE, open_queue
 from townsquare.kit.clock import SetClock
-from townsquare.queue.memory import MemoryQueue
 from townsquare.queue.port import Queue
-from townsquare.queue.sqlite import SqliteQueue
 
 
 @pytest.fixture
@@ -16,10 +15,8 @@ def clock() -> SetClock:
     return SetClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=QUEUE)
 async def queue(request: pytest.FixtureRequest, clock: SetClock, tmp_path: Path) -> AsyncIterator[Queue]:
-    engine: Queue = MemoryQueue(clock)
-    if request.param == "sqlite":
-        engine = await SqliteQueue.open(tmp_path / "queue.db", clock=clock)
+    engine = await open_queue(request.param, tmp_path, clock)
     yield engine
     await engine.close()
