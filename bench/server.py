@@ -19,6 +19,7 @@ import msgspec
 
 from bench.processes import Memory, cpu_s, descendants, memory
 from townsquare.cli import roles
+from townsquare.cli.logs import set_up_logging
 from townsquare.cli.supervise import Role, Supervisor
 from townsquare.settings import Settings
 from townsquare.social.ports import Ports
@@ -61,7 +62,7 @@ def main(options: Options) -> int:
 
     more = [Route("GET", CONSTANT, constant, access=Access.PUBLIC, limit=Limit.NONE)]
     sock = roles.listen(settings)
-    roles.set_up_logging(settings)
+    set_up_logging(settings)
     asyncio.run(roles.prepare(settings))
     web = lambda pipe: roles.run_web(settings, sock, roles.tell(pipe), more_routes=more)  # noqa: E731
     work = lambda pipe: roles.run_workers(settings, (), roles.tell(pipe))  # noqa: E731

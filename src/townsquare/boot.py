@@ -27,6 +27,7 @@ from townsquare.mail.log import LogMailer
 from townsquare.mail.memory import MemoryMailer
 from townsquare.media.disk import DiskMedia
 from townsquare.media.memory import MemoryMedia
+from townsquare.metrics.watch import Watch
 from townsquare.model.errors import CannotStart, Unavailable
 from townsquare.queue.memory import MemoryQueue
 from townsquare.queue.port import Queue
@@ -58,6 +59,11 @@ class _Plan:
     url: str
     path: Path
     streaming: Streaming | None = None
+    watch: Watch | None = None
+
+    def watched(self, engine: Any) -> Any:
+        """The server behind the cache, with its calls counted where somebody wants to know."""
+        return engine if self.watch is None else self.watch.over("cache", engine)
 
 
 Open = Callable[[_Plan], Awaitable[Any]]
@@ -111,7 +117,7 @@ async def _redis_cache(plan: _Plan) -> LayeredCache:
 
     assert plan.streaming is not None
     inner = MemoryCache(plan.streaming, plan.clock, counters=None)
-    return LayeredCache(inner, RedisOuter(await _redis(plan)), plan.streaming, plan.clock)
+    return LayeredCache(inner, plan.watched(RedisOuter(await _redis(plan))), plan.streaming, plan.clock)
 
 
 async def _memcached_cache(plan: _Plan) -> LayeredCache:
@@ -122,7 +128,7 @@ async def _memcached_cache(plan: _Plan) -> LayeredCache:
     memcached = Memcached(MemcachedAddress.of(plan.url))
     await memcached.link()
     inner = MemoryCache(plan.streaming, plan.clock, counters=None)
-    return LayeredCache(inner, MemcachedOuter(memcached), plan.streaming, plan.clock)
+    return LayeredCache(inner, plan.watched(MemcachedOuter(memcached)), plan.streaming, plan.clock)
 
 
 async def _redis_feeds(plan: _Plan) -> Any:
@@ -238,8 +244,8 @@ def check_engines(settings: Settings, *, processes: int = 1) -> None:
 
 
 @asynccontextmanager
-async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
-    """Open the engines that the settings name, for one process; close them behind it.
+async def open_ports(settings: Settings, *, watch: Watch | None = None) -> AsyncIterator[Ports]:
+    """Open the engines that the settings name, for one process; close them behind it. `watch` counts their calls.
 
     Raises: CannotStart where the settings cannot work, an engine does not answer, or the store is not for us.
     """
@@ -249,9 +255,9 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
     async with AsyncExitStack() as stack:
 
         async def engine(box: str, streaming: Streaming | None = None) -> Any:
-            opened = await _open(settings, box, clock, streaming=streaming)
+            opened = await _open(settings, box, clock, streaming=streaming, watch=watch)
             stack.push_async_callback(opened.close)
-            return opened
+            return watch.over(box, opened) if watch is not None and box != "cache" else opened
 
         streaming = await engine("streaming")
         store, queue = await engine("store"), await engine("queue")
@@ -295,10 +301,13 @@ async def open_engine(settings: Settings, box: str) -> AsyncIterator[Any]:
         await opened.close()
 
 
-async def _open(settings: Settings, box: str, clock: Clock, *, streaming: Streaming | None = None) -> Any:
+async def _open(
+    settings: Settings, box: str, clock: Clock, *, streaming: Streaming | None = None, watch: Watch | None = None
+) -> Any:
     url: str = getattr(settings, box)
+    plan = _Plan(settings, clock, url, settings.path(url), streaming, watch)
     with _starting(settings, box):
-        return await ENGINES[box][url.split(":", 1)[0]](_Plan(settings, clock, url, settings.path(url), streaming))
+        return await ENGINES[box][url.split(":", 1)[0]](plan)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -97,6 +97,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     edge_cache_gib: Annotated[int, _about("Room for kept files in it, GiB.")] = 10
     edge_logs: Annotated[str, _about("Folder of NGINX's logs.")] = "/var/log/nginx"
     edge_user: Annotated[str, _about("The system's user that NGINX works as.")] = "www-data"
+    metrics: Annotated[
+        str,
+        _about("Address for Prometheus and for health checks of any role, HOST:PORT, kept from the public; or none."),
+    ] = ""
+    traces: Annotated[
+        str, _about("Where spans go, the address of an OpenTelemetry collector (OTLP over HTTP); or none.")
+    ] = ""
+    trace_share: Annotated[
+        float, Meta(description="Share of requests and tasks that are traced, 0 to 1.", ge=0, le=1)
+    ] = 0.01
+    log_format: Annotated[Literal["text", "json"], _about("text: lines for people. json: one object a line.")] = "text"
+    log_requests: Annotated[bool, _about("Whether each request has a line in the log.")] = False
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
 
     @property

@@ -1,15 +1,18 @@
-"""Writes the pages that are made from the code: docs/api.md from ROUTES, docs/settings.md from Settings."""
+"""Writes the pages that are made from the code: docs/api.md from ROUTES, docs/settings.md from Settings, the table
+of docs/operate/metrics.md from FAMILIES."""
 
 import inspect
 from pathlib import Path
 
 import msgspec
 
+from townsquare.metrics.families import FAMILIES
 from townsquare.settings import Settings, meanings
 from townsquare.web.server.table import ALL_ROUTES
 
 DOCS = Path(__file__).parents[2] / "docs"
 API_PAGE, SETTINGS_PAGE = DOCS / "api.md", DOCS / "settings.md"
+METRICS_PAGE = DOCS / "operate" / "metrics.md"
 
 
 def api_page() -> str:
@@ -47,6 +50,20 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_page() -> str:
+    """The page of the metrics, its table made anew."""
+    rows = [
+        f"| `{each.name}` | {each.sort}{', shared' if each.shared else ''} | {' '.join(each.labels)} | {each.about} |\n"
+        for each in FAMILIES
+    ]
+    kept = [
+        line for line in METRICS_PAGE.read_text().splitlines(keepends=True) if not line.startswith("| `townsquare_")
+    ]
+    at = kept.index("| name | kind | labels | meaning |\n") + 2
+    return "".join([*kept[:at], *rows, *kept[at:]])
+
+
 if __name__ == "__main__":
     API_PAGE.write_text(api_page())
     SETTINGS_PAGE.write_text(settings_page())
+    METRICS_PAGE.write_text(metrics_page())

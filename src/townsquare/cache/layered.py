@@ -12,6 +12,7 @@ Box: cache.
 
 import asyncio
 import struct
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ import msgspec
 from townsquare.cache.counters import MemoryCounters
 from townsquare.cache.drops import DROP, Key, decode_drop, tell_drops
 from townsquare.cache.outer import Keep, Outer
-from townsquare.cache.port import Cache, Kind, Load
+from townsquare.cache.port import Cache, Kind, Load, Tally
 from townsquare.kit.clock import Clock
 from townsquare.model.errors import Unavailable
 from townsquare.streaming.port import Streaming
@@ -42,6 +43,7 @@ class LayeredCache:
         self._outer, self._streaming, self._now_ms = outer, streaming, clock.now_ms
         self._inner = inner
         self._counters = MemoryCounters()  # while the server does not count
+        self._asked, self._missed = Counter[str](), Counter[str]()
         self._owed: dict[tuple[str, Key], None] = {}
         self._paying: asyncio.Task[None] | None = None
         streaming.listen(_OWED, self._told_owed)
@@ -74,6 +76,10 @@ class LayeredCache:
             return self._counters.add(key, amount, window_s=window_s, now_s=now_s)
         return max(total, 0)
 
+    def tallies(self) -> list[Tally]:
+        outer = [Tally("server", name, asked, self._missed[name]) for name, asked in self._asked.items()]
+        return self._inner.tallies() + outer
+
     async def close(self) -> None:
         if self._paying is not None and not self._paying.done():
             self._paying.cancel()
@@ -93,6 +99,8 @@ class LayeredCache:
         oldest_ms = self._now_ms() - kind.ttl_s * 500
         values = [None if raw is None else _opened(kind, raw, oldest_ms) for raw in found]
         missing = [n for n, value in enumerate(values) if value is None]
+        self._asked[kind.name] += len(keys)
+        self._missed[kind.name] += len(missing)
         if missing:
             born = _BORN.pack(self._now_ms())
             for n, value in zip(missing, await load([keys[n] for n in missing]), strict=True):

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from townsquare.cache.counters import Counters, MemoryCounters, SharedCounters
 from townsquare.cache.drops import DROP, decode_drop, tell_drops
-from townsquare.cache.port import Kind, Load
+from townsquare.cache.port import PROCESS, Kind, Load, Tally
 from townsquare.cache.shelf import Loading, Shelf
 from townsquare.kit.clock import Clock
 from townsquare.streaming.port import Streaming
@@ -50,8 +50,9 @@ class MemoryCache:
         if now_ms >= shelf.expires_ms:
             shelf.forget_old(now_ms)
         values = shelf.values
+        shelf.asked += (count := len(keys))
         try:
-            if len(keys) > 1:
+            if count > 1:
                 return list(itemgetter(*keys)(values))  # 20 keys in 0.9 us; a comprehension takes 1.5
             return [values[key] for key in keys]
         except KeyError:
@@ -65,6 +66,9 @@ class MemoryCache:
 
     async def count(self, key: str, *, window_s: int, amount: int = 1) -> int:
         return self._counters.add(key, amount, window_s=window_s, now_s=self._now_ms() // 1000)
+
+    def tallies(self) -> list[Tally]:
+        return [Tally(PROCESS, name, shelf.asked, shelf.missed) for name, shelf in self._shelves.items()]
 
     async def close(self) -> None:
         self._clear()
@@ -98,6 +102,7 @@ class MemoryCache:
 
     async def _load(self, shelf: Shelf, keys: list[Any], load: Load[Any, Any]) -> dict[Hashable, Any]:
         loading = Loading()
+        shelf.missed += len(keys)
         for key in keys:
             shelf.loading[key] = loading
         try:

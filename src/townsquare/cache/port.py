@@ -23,6 +23,18 @@ class Kind(msgspec.Struct, Generic[T], frozen=True, eq=False, kw_only=True):
     capacity: int  # how many one process keeps at most
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """What this process has asked one layer for since it started."""
+
+    layer: str  # "process" or "server"
+    kind: str
+    asked: int  # keys
+    missed: int  # of them
+
+
+PROCESS = "process"  # the layer of objects in the process
+
+
 class Cache(Protocol):
     """Values that can be made again. Losing them all is a slow minute, never a wrong answer."""
 
@@ -50,6 +62,9 @@ class Cache(Protocol):
 
         `amount` 0 reads. Counters may be lost with the engine; they limit rates, they do not keep books.
         """
+
+    def tallies(self) -> list[Tally]:
+        """What was asked and missed so far, by layer and kind. `peek` is not counted."""
 
     async def close(self) -> None:
         """Let go of files and connections."""

@@ -33,6 +33,7 @@ class Shelf:
         self._ttl_ms, self._capacity = ttl_s * 1000, capacity
         self.values: LRUCache[Hashable, Any] = LRUCache(capacity)
         self.loading: dict[Hashable, Loading] = {}
+        self.asked = self.missed = 0  # keys
         self.expires_ms = 0  # when `forget_old` must run before the next read
         self._parts: deque[tuple[int, list[Hashable]]] = deque()  # (first birth in ms, keys)
         self._noted = 0

@@ -5,11 +5,9 @@ Box: cli.
 
 import asyncio
 import gc
-import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,6 +16,8 @@ import uvicorn
 import uvloop
 
 from townsquare.boot import open_ports
+from townsquare.cli.logs import set_up_logging
+from townsquare.cli.meters import Counted, of_web, of_workers, watched_ports
 from townsquare.edge.addresses import RealAddresses
 from townsquare.edge.health import Health
 from townsquare.settings import Settings
@@ -38,27 +38,6 @@ from townsquare.workers.table import ALL_JOBS, ALL_PERIODIC
 BACKLOG = 2048
 _GC_THRESHOLDS = (50_000, 20, 50)  # new objects, young collections, middle ones
 _LAST_CALL_S = 0.25
-
-log = logging.getLogger(__name__)
-
-
-def set_up_logging(settings: Settings) -> None:
-    """Lines on stderr: time, level, where, what."""
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        stream=sys.stderr,
-        force=True,
-        format="%(asctime)s %(levelname)-7s %(name)s[%(process)d] %(message)s",
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    server = logging.getLogger("uvicorn.error")
-    server.setLevel(logging.WARNING)  # it would log addresses of streams, with tokens
-    server.addFilter(_is_a_fault)
-
-
-def _is_a_fault(record: logging.LogRecord) -> bool:
-    """Whether a line of the HTTP server's is worth one: it takes every refused WebSocket for an unfinished one."""
-    return not record.getMessage().startswith("ASGI callable returned without completing handshake")
 
 
 def listen(settings: Settings, *, shared: bool = False) -> socket.socket:
@@ -93,8 +72,10 @@ def run_web(
 ) -> None:
     """Serve until SIGTERM, then finish what was begun. `more_routes`: for measurements."""
 
-    async def serve(ports: Ports) -> None:
-        app = web_app(ports, Hub(ports, payloads_of(ports)), more_routes=more_routes)
+    async def serve(ports: Ports, counted: Counted) -> None:
+        hub = Hub(ports, payloads_of(ports))
+        app = web_app(ports, hub, more_routes=more_routes)
+        counted += [lambda: of_web(app, hub)]
         health = Health(RealAddresses(app, settings.trusted_proxies), lambda: ports.store.get(SETTINGS, ("ready",)))
         config = uvicorn.Config(
             health,
@@ -114,7 +95,7 @@ def run_web(
             signal.signal(number, signal.SIG_IGN)  # uvicorn raises them again when it has ended: we end by ourselves
         await _Server(config, sock, ready=ready, health=health, app=app).serve(sockets=[sock.dup()])
 
-    _run(settings, serve)
+    _run(settings, "web", serve)
 
 
 def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], None]) -> None:
@@ -122,9 +103,11 @@ def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], No
 
     chosen = [lane for lane in LANES if not lanes or lane.name in lanes]
 
-    async def work(ports: Ports) -> None:
+    async def work(ports: Ports, counted: Counted) -> None:
         runner = Runner(ports, ALL_JOBS, chosen)
         scheduler = Scheduler(ports, ALL_PERIODIC, owner=f"{socket.gethostname()}:{os.getpid()}:{ports.new_id()}")
+
+        counted += [lambda: of_workers(runner, scheduler)]
 
         def stop() -> None:
             runner.stop()
@@ -137,7 +120,7 @@ def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], No
             group.create_task(scheduler.run())
             ready()
 
-    _run(settings, work)
+    _run(settings, "workers", work)
 
 
 class _Server(uvicorn.Server):
@@ -184,16 +167,16 @@ class _Server(uvicorn.Server):
         return made
 
 
-def _run(settings: Settings, role: Callable[[Ports], Awaitable[None]]) -> None:
-    async def live() -> None:
-        async with open_ports(settings) as ports:
-            await role(ports)
+def _run(settings: Settings, role: str, live: Callable[[Ports, Counted], Awaitable[None]]) -> None:
+    async def whole_life() -> None:
+        async with watched_ports(settings, role) as (ports, counted):
+            await live(ports, counted)
 
     set_up_logging(settings)
     # What is kept in caches lives long: walking it for circles every few hundred requests was a tenth of their cost.
     gc.set_threshold(*_GC_THRESHOLDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(live())
+        runner.run(whole_life())
 
 
 def tell(pipe: int) -> Callable[[], None]:

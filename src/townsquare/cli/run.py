@@ -40,6 +40,8 @@ def run(context: Context, /, **options: Any) -> None:
     """Everything in one: web servers, workers and the scheduler, started again when they die."""
     from townsquare.boot import check_engines  # noqa: PLC0415 - heavy, so that --help is quick
     from townsquare.cli import roles  # noqa: PLC0415
+    from townsquare.cli.logs import set_up_logging  # noqa: PLC0415
+    from townsquare.cli.meters import check_desk  # noqa: PLC0415
     from townsquare.cli.session import refusals  # noqa: PLC0415
     from townsquare.cli.supervise import Role, Supervisor  # noqa: PLC0415
 
@@ -49,7 +51,8 @@ def run(context: Context, /, **options: Any) -> None:
         check_engines(settings, processes=web + settings.worker_processes)
         hold(Path(settings.data), patience_s=settings.drain_s)
         sock = stack.enter_context(roles.listen(settings))
-        roles.set_up_logging(settings)
+        check_desk(settings, shared=False)
+        set_up_logging(settings)
         owner = asyncio.run(roles.prepare(settings))
         stack.pop_all()  # what listens is the roles' from now on
     web_role = lambda pipe: roles.run_web(settings, sock, roles.tell(pipe))  # noqa: E731

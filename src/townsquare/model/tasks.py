@@ -272,9 +272,30 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[AnyTask] = msgspec.msgpack.Decoder(AnyTask)
 
 
-def encode_task(task: AnyTask) -> bytes:
-    """A task as bytes for a queue or an outbox row."""
-    return _ENCODER.encode(task)
+class _Origin(msgspec.Struct):
+    """What a task's bytes carry beside the task."""
+
+    request: str = ""
+
+
+_ORIGIN_DECODER = msgspec.msgpack.Decoder(_Origin)
+_SMALL_MAPS = range(0x80, 0x8F)  # MessagePack's first byte of a map with 0 to 14 pairs: one more has room
+
+
+def encode_task(task: AnyTask, *, request: str = "") -> bytes:
+    """A task as bytes for a queue or an outbox row; `request`: the id of the request that it comes from, for logs."""
+    data = _ENCODER.encode(task)
+    if not request or data[0] not in _SMALL_MAPS:
+        return data
+    return bytes((data[0] + 1,)) + data[1:] + _ENCODER.encode("request") + _ENCODER.encode(request)
+
+
+def request_of_task(data: bytes) -> str:
+    """The id of the request that these bytes of a task come from; empty where there was none."""
+    try:
+        return _ORIGIN_DECODER.decode(data).request
+    except msgspec.DecodeError:
+        return ""
 
 
 def decode_task(data: bytes) -> AnyTask:

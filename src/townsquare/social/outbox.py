@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from townsquare.kit.clock import Clock
+from townsquare.kit.request_id import REQUEST_ID
 from townsquare.model.errors import Unavailable
 from townsquare.model.tasks import AnyTask, DeleteMedia, decode_task, encode_task
 from townsquare.queue.port import Message, Queue
@@ -40,6 +41,11 @@ class Outbox:
         self._lock = asyncio.Lock()  # so that a flush ends after those begun before it
         self._running: list[asyncio.Task[None]] = []
 
+    @property
+    def waiting(self) -> int:
+        """How many acts the queue does not have yet."""
+        return len(self._waiting)
+
     async def commit(self, *steps: Sequence[Write], tasks: Sequence[AnyTask] = (), at: int | None = None) -> None:
         """Do the steps (see `Store.write`: the last one is the commit point), with the tasks durable before it.
 
@@ -50,12 +56,12 @@ class Outbox:
             return
         if len(tasks) > MOST_TASKS:
             raise ValueError(f"an act may leave {MOST_TASKS} tasks, not {len(tasks)}")
-        event_id = self._new_id()
+        event_id, request = self._new_id(), REQUEST_ID.get()
         row = OutboxRow(
             shard=(event_id >> 4) % SHARDS,
             tick=(event_id >> 16) // TICK_MS,
             event_id=event_id,
-            tasks=tuple(encode_task(task) for task in tasks),
+            tasks=tuple(encode_task(task, request=request) for task in tasks),
         )
         await self._store.write(
             [Put(OUTBOX, row), *(steps[0] if len(steps) > 1 else ())], *(steps[1:] if len(steps) > 1 else steps), at=at

@@ -30,6 +30,11 @@ class Passwords:
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
 
+    @property
+    def in_hand(self) -> int:
+        """How many hashes are in work or wait for their turn."""
+        return self._waiting
+
     async def hash(self, password: str) -> str:
         """The hash to keep of a password.
 

@@ -6,13 +6,16 @@ Box: workers.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 
 import msgspec
 
+from townsquare.kit.meters import Histogram
+from townsquare.kit.request_id import REQUEST_ID
 from townsquare.model.errors import Unavailable
-from townsquare.model.tasks import decode_task
+from townsquare.model.tasks import decode_task, request_of_task
 from townsquare.queue.port import Consumer, Delivery
 from townsquare.social.ports import Ports
 from townsquare.workers.errors import Verdict, reason_of, verdict_of
@@ -34,6 +37,7 @@ class LaneCounts:
     failed: int = 0  # tries that ended in an error
     retried: int = 0  # left for a later try
     parked: int = 0
+    times: Histogram = field(default_factory=Histogram)  # of calls of handlers, whatever their end
 
 
 class Work:
@@ -60,13 +64,18 @@ class Work:
     async def do(self, unit: Unit) -> None:
         """Do the unit and settle its messages. Raises nothing but CancelledError."""
         deadline = asyncio.timeout(unit.job.timeout_s)
+        REQUEST_ID.set(request_of_task(unit.items[0].delivery.message.body))
+        began = perf_counter()
         try:
             async with deadline:
                 await unit.job.run([item.task for item in unit.items], self._ports)
         except Exception as exc:  # noqa: BLE001 - around a task
+            self.counts.times.note(perf_counter() - began)
             await self._fail(unit, exc, late=deadline.expired())
         else:
+            self.counts.times.note(perf_counter() - began)
             self._away = 0
+            log.debug("%d done: %s", len(unit.items), type(unit.items[0].task).__name__)
             await self._acknowledge([item.delivery for item in unit.items])
 
     async def hand_back(self, delivery: Delivery, *, delay_s: float) -> None:
@@ -111,6 +120,7 @@ class Work:
 
     async def _settle(self, item: Item, exc: Exception, verdict: Verdict) -> None:
         delivery = item.delivery
+        REQUEST_ID.set(request_of_task(delivery.message.body))
         about = (type(item.task).__name__, delivery.message.id, delivery.tries, item.job.tries)
         if verdict is Verdict.DROP:
             log.info("task %s %d has nothing left to do (%s)", *about[:2], reason_of(exc))

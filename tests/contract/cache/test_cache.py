@@ -232,3 +232,12 @@ async def test_who_listens_hears_of_every_drop_of_its_kind_before_it_returns(cac
     await caches[0].drop(OTHER, [1])
     await caches[0].drop(KIND, [3, 4])
     assert heard == [[3, 4], [3, 4]]
+
+
+async def test_tallies_tell_what_was_asked_and_missed(cache: Cache, source: Source) -> None:
+    """Every layer counts keys by kind; what is found in the process is asked of no other layer."""
+    await cache.get_many(KIND, [1, 2], source.load)
+    await cache.get_many(KIND, [1, 2, 3], source.load)
+    counted = {tally.layer: (tally.asked, tally.missed) for tally in cache.tallies() if tally.kind == KIND.name}
+    assert counted.pop("process") == (5, 3)
+    assert all(asked == missed == 3 for asked, missed in counted.values())

@@ -8,10 +8,12 @@ import itertools
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from time import perf_counter
 from typing import Protocol
 from urllib.parse import quote
 
+from townsquare.kit.request_id import REQUEST_ID
 from townsquare.model.errors import Invalid, NotFound, TooLarge, TownsquareError, Unauthorized
 from townsquare.social.ports import Ports
 from townsquare.web.auth import SIGN_IN_PATH, admitted, find_caller
@@ -71,6 +73,7 @@ class App:
         self._request_ids = itertools.count()
         self._request_prefix = secrets.token_hex(6)
         self._limiter = Limiter(ports)
+        self._logs_requests = ports.settings.log_requests
         self._no_route, self._no_page = _unknown_stop(html=False), _unknown_stop(html=True)
         self._other = _unknown_stop(html=False)
 
@@ -83,6 +86,10 @@ class App:
         elif kind == "lifespan":
             await self._lifespan(receive, send)
 
+    def stops(self) -> Iterator[Stop]:
+        """All routes with their meters, and those that stand where no route is."""
+        return itertools.chain(self._site.stops(), (self._no_route, self._no_page, self._other))
+
     async def drain(self) -> None:
         """Send open streams elsewhere; requests that have begun go on."""
         if self._sockets is not None:
@@ -91,6 +98,7 @@ class App:
     # One request.
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = perf_counter()
         request_id = f"{self._request_prefix}-{next(self._request_ids):x}"
         headers = Headers(scope["headers"])
         found = self._site.find(scope["path"]) if is_plain_path(scope) else None
@@ -106,6 +114,7 @@ class App:
                     scope, headers, stop.route, found[1], request_id=request_id, base_url=self._base_url
                 )
                 request_id = request.request_id
+                REQUEST_ID.set(request_id)
                 response = await self._handle(request, asked.own, receive)
         except TownsquareError as exc:
             response = self._error(exc, asked)
@@ -114,6 +123,9 @@ class App:
         except Exception:
             log.exception("request %s failed: %s %s", request_id, scope["method"], ascii(scope["path"]))
             response = self._page_or_json(asked, 500, OUR_FAULT)
+        stop.meter.note(response.status, perf_counter() - began)
+        if self._logs_requests:
+            log.info("%s %s: %d", scope["method"], ascii(scope["path"]), response.status)
         asked.own.append((b"x-request-id", request_id.encode("latin-1")))
         await send_answer(asked, response, receive, send)
 

@@ -3,7 +3,7 @@
 Box: web.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import Any
 
 from falcon.routing import CompiledRouter
 
+from townsquare.kit.meters import RequestMeter
 from townsquare.web.routes import Route
 from townsquare.web.server.answers import RouteHeaders, headers_of_route
 
@@ -23,6 +24,7 @@ class Stop:
 
     route: Route
     headers: RouteHeaders
+    meter: RequestMeter = field(default_factory=RequestMeter, compare=False)
 
 
 @dataclass(slots=True)
@@ -55,6 +57,11 @@ class Site:
             place.stops[route.method] = Stop(route, headers_of_route(route))
         self._router = _compiled(tuple(places))
         self._plain = {path: place for path, place in places.items() if "{" not in path}  # without values: looked up
+
+    def stops(self) -> Iterator[Stop]:
+        """All routes."""
+        for place in self._places.values():
+            yield from place.stops.values()
 
     def find(self, path: str) -> tuple[Place, Mapping[str, str]] | None:
         """The place of a path, which may end in a slash, and the values in the path."""

@@ -99,6 +99,16 @@ class Hub:
 
     # Connections.
 
+    @property
+    def open_count(self) -> int:
+        """How many connections there are."""
+        return sum(map(len, self._connections.values()))
+
+    @property
+    def events_waiting(self) -> int:
+        """How many events were heard and are not worked on yet."""
+        return self._events.qsize()
+
     def add(self, connection: Connection) -> None:
         """A client came."""
         self._connections.setdefault(connection.account_id, set()).add(connection)
