@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from townsquare.kit.urls import Base
+
 _LOG_IN = re.compile(r"//[^/@]*@")
 
 
@@ -110,6 +112,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_format: Annotated[Literal["text", "json"], _about("text: lines for people. json: one object a line.")] = "text"
     log_requests: Annotated[bool, _about("Whether each request has a line in the log.")] = False
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
+
+    @property
+    def base(self) -> Base:
+        """What links begin with."""
+        return Base(self.url, self.media_url)
 
     @property
     def domain(self) -> str:

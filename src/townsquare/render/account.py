@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from townsquare.kit.clock import iso
+from townsquare.kit.urls import files_base
 from townsquare.model.account import Account, AccountStats, Role
 from townsquare.render.content import content_html
 
@@ -30,13 +31,13 @@ def acct(account: Account) -> str:
 def avatar_url(account: Account, base: str, *, still: bool = False) -> str:
     """The picture, or the one drawn from the id."""
     key = account.avatar_static if still and account.avatar_static else account.avatar
-    return f"{base}/media/{key}" if key else f"{base}/avatars/{account.account_id}.png"
+    return f"{files_base(base)}/media/{key}" if key else f"{files_base(base)}/avatars/{account.account_id}.png"
 
 
 def header_url(account: Account, base: str, *, still: bool = False) -> str:
     """The wide picture, or the one that everybody starts with."""
     key = account.header_static if still and account.header_static else account.header
-    return f"{base}/media/{key}" if key else f"{base}/headers/default.png"
+    return f"{files_base(base)}/media/{key}" if key else f"{files_base(base)}/headers/default.png"
 
 
 def account_dict(account: Account, stats: AccountStats, base: str) -> dict[str, Any]:

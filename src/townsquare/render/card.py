@@ -6,6 +6,7 @@ Box: render. Source: Mastodon API, /entities/PreviewCard/
 import msgspec
 
 from townsquare.kit.clock import iso
+from townsquare.kit.urls import files_base
 from townsquare.model.status import Card
 
 _encode = msgspec.json.Encoder().encode
@@ -29,7 +30,7 @@ def card_json(card: Card, base: str) -> bytes:
             "html": "",
             "width": card.width,
             "height": card.height,
-            "image": f"{base}/media/{card.image}" if card.image else None,
+            "image": f"{files_base(base)}/media/{card.image}" if card.image else None,
             "image_description": card.image_description,
             "embed_url": "",
             "blurhash": card.blurhash or None,

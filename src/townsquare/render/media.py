@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from townsquare.kit.urls import files_base
 from townsquare.model.status import Media
 
 _encode = msgspec.json.Encoder().encode
@@ -25,8 +26,8 @@ def media_json(media: Media, base: str) -> bytes:
         {
             "id": str(media.media_id),
             "type": media.kind,
-            "url": f"{base}/media/{media.original}" if ready else None,
-            "preview_url": f"{base}/media/{media.preview}" if ready and media.preview else None,
+            "url": f"{files_base(base)}/media/{media.original}" if ready else None,
+            "preview_url": f"{files_base(base)}/media/{media.preview}" if ready and media.preview else None,
             "remote_url": None,
             "preview_remote_url": None,
             "text_url": None,

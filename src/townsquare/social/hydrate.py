@@ -286,7 +286,7 @@ class _Loader:
     """Reads what the cache does not have."""
 
     def __init__(self, ports: Ports) -> None:
-        self._ports, self._base = ports, ports.settings.url
+        self._ports, self._base = ports, ports.settings.base
 
     async def people(self, ids: Sequence[int]) -> list[Person | None]:
         store = self._ports.store

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from townsquare.kit.html import Markup
+from townsquare.kit.urls import with_files
 from townsquare.model.errors import NotFound, Unauthorized, Unavailable
 from townsquare.model.paging import Window
 from townsquare.render.status import StatusView
@@ -141,8 +141,8 @@ async def _rendered(ports: Ports, session: Session, chunk: bytes) -> bytes:
     return _event(ports, kind, _drawn(ports, views[0])) if views else b":\n"
 
 
-def _drawn(ports: Ports, view: StatusView) -> Markup:
-    return post(view, Look(now_ms=ports.clock.now_ms()))
+def _drawn(ports: Ports, view: StatusView) -> str:
+    return with_files(post(view, Look(now_ms=ports.clock.now_ms())), ports.settings.base)
 
 
 def _event(ports: Ports, kind: str, data: str) -> bytes:

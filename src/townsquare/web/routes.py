@@ -90,7 +90,7 @@ class Request:
     session: Session | None
     address: str  # the client's, as far as trusted
     request_id: str
-    base_url: str  # settings.url: what absolute links begin with
+    base_url: str  # settings.base: what absolute links begin with
     secret_key: bytes = field(default=b"", repr=False)  # the server's, for forms; only where `route.html`
     made: list[tuple[str, str]] = field(default_factory=list)  # headers for the answer, whatever comes
 

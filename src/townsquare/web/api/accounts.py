@@ -85,7 +85,7 @@ async def search_accounts(request: Request, ports: Ports) -> Response:
 def credentials_response(shown: Profile, ports: Ports) -> Response:
     """A profile as its own person sees it."""
     return json_response(
-        credential_account(shown.account, shown.user, shown.stats, requests=shown.requests, base=ports.settings.url)
+        credential_account(shown.account, shown.user, shown.stats, requests=shown.requests, base=ports.settings.base)
     )
 
 

@@ -43,7 +43,7 @@ async def show(request: Request, ports: Ports) -> Response:
     row = await media.unattached(ports, request.id(), account_id=request.account.account_id)
     if row.state == "failed":
         raise Invalid(row.error)
-    return Response(media_json(row, ports.settings.url), status=206 if row.state == "pending" else 200)
+    return Response(media_json(row, ports.settings.base), status=206 if row.state == "pending" else 200)
 
 
 async def describe(request: Request, ports: Ports) -> Response:
@@ -56,7 +56,7 @@ async def describe(request: Request, ports: Ports) -> Response:
         description=said.description,
         focus=read_focus(said.focus),
     )
-    return Response(media_json(row, ports.settings.url))
+    return Response(media_json(row, ports.settings.base))
 
 
 async def discard(request: Request, ports: Ports) -> Response:
@@ -101,7 +101,7 @@ async def _finished(request: Request, ports: Ports, row: Media) -> Response:
     if row.state == "failed":
         await media.discard(ports, row.media_id, account_id=request.account.account_id)
         raise Invalid(row.error)
-    return Response(media_json(row, ports.settings.url), status=202 if row.state == "pending" else 200)
+    return Response(media_json(row, ports.settings.base), status=202 if row.state == "pending" else 200)
 
 
 ROUTES = [

@@ -23,7 +23,7 @@ async def change(request: Request, ports: Ports) -> Response:
 
 
 def _shown(found: Profile, ports: Ports) -> Response:
-    return json_response(profile_page(found.account, ports.settings.url))
+    return json_response(profile_page(found.account, ports.settings.base))
 
 
 async def delete_avatar(request: Request, ports: Ports) -> Response:

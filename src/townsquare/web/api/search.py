@@ -52,7 +52,7 @@ async def search(request: Request, ports: Ports) -> Response:
     if asked.account_id and author is None:
         return Response(b'{"accounts":[],"statuses":[],"hashtags":[]}')
     found = await searches.search(ports, query, viewer=await viewer_of(ports, request.account_id))
-    base = ports.settings.url
+    base = ports.settings.base
     tags = [tag_json(each.name, base, tag_id=each.tag_id, history=each.history) for each in found.tags]
     parts = (
         b'{"accounts":[',

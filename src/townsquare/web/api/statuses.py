@@ -178,7 +178,7 @@ async def edit(request: Request, ports: Ports) -> Response:
 async def history(request: Request, ports: Ports) -> Response:
     """All versions of a status, the first one first."""
     versions = await edits.history(ports, request.id(), await viewer_of(ports, request.account_id))
-    now, base = versions[-1].status, ports.settings.url
+    now, base = versions[-1].status, ports.settings.base
     author, *named = await people(ports, [now.author, *(mention.account_id for mention in now.mentions)])
     if author is None:
         raise NotFound

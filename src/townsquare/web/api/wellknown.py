@@ -56,7 +56,7 @@ async def webfinger(request: Request, ports: Ports) -> Response:
 
 
 def _jrd(account: Account, ports: Ports) -> dict[str, Any]:
-    base = ports.settings.url
+    base = ports.settings.base
     url = account_url(account, base)
     return {
         "subject": f"acct:{account.username}@{ports.settings.domain}",

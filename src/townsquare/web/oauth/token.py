@@ -102,7 +102,7 @@ async def revoke(request: Request, ports: Ports) -> Response:
 
 async def userinfo(request: Request, ports: Ports) -> Response:
     """Who stands behind the token, as OpenID Connect names it."""
-    account, base = request.account, ports.settings.url
+    account, base = request.account, ports.settings.base
     claims = {
         "iss": f"{base}/",
         "sub": f"{base}/ap/users/{account.account_id}",

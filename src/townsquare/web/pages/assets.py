@@ -37,7 +37,13 @@ def address(name: str) -> str:
     """
     if name not in _TYPES:
         raise KeyError(name)
-    return f"/assets/{name}?v={zlib.crc32(_content(name)):08x}"
+    return f"/assets/{name}?v={mark(name)}"
+
+
+@functools.cache
+def mark(name: str) -> str:
+    """What tells the content of a file from others."""
+    return f"{zlib.crc32(_content(name)):08x}"
 
 
 async def asset(request: Request, ports: Ports) -> Response:
@@ -45,7 +51,11 @@ async def asset(request: Request, ports: Ports) -> Response:
     name = request.path_params["name"]
     if name not in _TYPES:
         raise NotFound
-    return Response(_content(name), content_type=_TYPES[name])
+    response = Response(_content(name), content_type=_TYPES[name])
+    if request.params.get("v", mark(name)) != mark(name):
+        # Asked for by a page of another version, as while a server is renewed: nobody may keep ours under its address.
+        response.headers = (("cache-control", "no-cache"),)
+    return response
 
 
 async def favicon(request: Request, ports: Ports) -> Response:

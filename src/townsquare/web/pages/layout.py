@@ -6,6 +6,7 @@ Box: web.
 from collections.abc import Mapping
 
 from townsquare.kit.html import Child, Markup, join, tag
+from townsquare.kit.urls import Base, with_files
 from townsquare.web.cookies import cookie_of
 from townsquare.web.csrf import FIELD, csrf_token
 from townsquare.web.pages.assets import FAVICON, SCRIPT, STYLE, THEME_COLOURS, address
@@ -45,7 +46,7 @@ def document(request: Request | None, title: str, body: Child, *, head: Child = 
             data_keys="off" if request and cookie_of(request, KEYS) == "off" else None,
         ),
     )
-    return whole.encode("utf-8", "replace")
+    return with_files(whole, request.base_url if request else "").encode("utf-8", "replace")
 
 
 def page(
@@ -63,12 +64,17 @@ def page(
         status,
         content_type=HTML,
         headers=(
-            ("content-security-policy", page_policy(form_targets)),
+            ("content-security-policy", page_policy(form_targets, files=_files(request))),
             ("x-frame-options", "DENY"),
             ("referrer-policy", "same-origin"),
             *headers,
         ),
     )
+
+
+def _files(request: Request) -> tuple[str, ...]:
+    base = request.base_url
+    return (base.elsewhere,) if isinstance(base, Base) and base.elsewhere else ()
 
 
 def single(title: str, body: Child) -> Markup:

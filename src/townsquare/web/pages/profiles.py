@@ -57,7 +57,7 @@ async def profile(request: Request, ports: Ports) -> Response:
     return await show(
         request,
         ports,
-        View(title=person.name_of(account), body=body, place=place, head=_cards(found, ports.settings.url)),
+        View(title=person.name_of(account), body=body, place=place, head=_cards(found, ports.settings.base)),
     )
 
 

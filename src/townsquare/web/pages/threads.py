@@ -6,6 +6,7 @@ Box: web.
 from collections.abc import Sequence
 
 from townsquare.kit.html import Markup, join, tag
+from townsquare.kit.urls import files_base
 from townsquare.model.account import OPEN, Account
 from townsquare.model.errors import NotFound
 from townsquare.model.paging import Window
@@ -54,7 +55,7 @@ async def thread(request: Request, ports: Ports) -> Response:
     page = View(
         title="Post",
         body=body,
-        head=_cards(view, ports.settings.url, name),
+        head=_cards(view, ports.settings.base, name),
         live=f"on=thread&id={status.status_id}" if request.session is not None else "",
         back="/" if request.session else "/local",
     )
@@ -83,7 +84,7 @@ def _cards(view: StatusView, base: str, name: str) -> Markup:
     hidden = status.sensitive or bool(status.spoiler_text)
     image = avatar_url(account, base)
     if picture is not None and not hidden:
-        image = f"{base}/media/{picture.preview or picture.original}"
+        image = f"{files_base(base)}/media/{picture.preview or picture.original}"
     return join(
         tag("link", rel="canonical", href=url),
         tag("meta", name="description", content=said),

@@ -46,18 +46,18 @@ class RouteHeaders:
     names: frozenset[bytes]  # of those that all answers have
 
 
-def headers_of_route(route: Route) -> RouteHeaders:
-    """The headers of a route's answers."""
-    signed_in = _fixed(route, signed_in=True)
+def headers_of_route(route: Route, *, files: tuple[str, ...] = ()) -> RouteHeaders:
+    """The headers of a route's answers. `files`: other origins where pictures of pages come from."""
+    signed_in = _fixed(route, files, signed_in=True)
     return RouteHeaders(
         signed_in=signed_in,
-        anonymous=_fixed(route, signed_in=False),
+        anonymous=_fixed(route, files, signed_in=False),
         shared=shared_headers(route.path),
         names=frozenset(name for name, _ in signed_in),
     )
 
 
-def _fixed(route: Route, *, signed_in: bool) -> RawHeaders:
+def _fixed(route: Route, files: tuple[str, ...], *, signed_in: bool) -> RawHeaders:
     caching = _CACHING[route.cache]
     if route.cache is CacheClass.TIMELINE and signed_in:
         caching = _PRIVATE_CACHING
@@ -68,7 +68,7 @@ def _fixed(route: Route, *, signed_in: bool) -> RawHeaders:
         ("cache-control", caching),
         ("vary", vary),
         ("x-content-type-options", "nosniff"),
-        ("content-security-policy", page_policy() if route.html else API_POLICY),
+        ("content-security-policy", page_policy(files=files) if route.html else API_POLICY),
     ]
     if route.html:
         headers += [("x-frame-options", "DENY"), ("referrer-policy", "same-origin")]
@@ -107,10 +107,12 @@ def with_own_headers(fixed: RawHeaders, own: RawHeaders) -> RawHeaders:
 
 
 def tag_of(route: Route, response: Response) -> bytes | None:
-    """A weak tag of an answer that may be asked for again, None if it is of no use."""
+    """A tag of an answer that may be asked for again, None if it is of no use. That of what never changes is strong: a
+    part may be asked for by it."""
     if response.status != 200 or route.cache not in _TAGGED or response.chunks is not None:
         return None
-    return b'W/"%x-%x"' % (zlib.crc32(response.body), len(response.body))
+    form = b'"%x-%x"' if route.cache is CacheClass.IMMUTABLE else b'W/"%x-%x"'
+    return form % (zlib.crc32(response.body), len(response.body))
 
 
 def part_of(response: Response, wanted: str | None) -> tuple[int, int] | None:
@@ -135,4 +137,5 @@ def matches(if_none_match: str | None, tag: bytes) -> bool:
     """Whether the client has this already."""
     if not if_none_match:
         return False
-    return if_none_match.strip() == "*" or tag.decode() in [piece.strip() for piece in if_none_match.split(",")]
+    known = [piece.strip().removeprefix("W/") for piece in if_none_match.split(",")]
+    return known == ["*"] or tag.decode().removeprefix("W/") in known

@@ -68,7 +68,7 @@ class App:
     ) -> None:
         self._ports, self._site, self._error_page, self._sockets = ports, site, error_page, sockets
         self._startup, self._shutdown = hooks
-        self._base_url = ports.settings.url
+        self._base_url = ports.settings.base
         self._secret_key = b""
         self._request_ids = itertools.count()
         self._request_prefix = secrets.token_hex(6)
@@ -235,5 +235,6 @@ def make_app(
 
     Raises: ValueError for a route that is not documented or is declared twice.
     """
-    site = Site(routes)
+    files = {ports.settings.base.elsewhere, ports.media.origin or ""} - {""}
+    site = Site(routes, files=tuple(sorted(files)))
     return App(ports, site, error_page=error_page, sockets=sockets, hooks=(startup, shutdown))

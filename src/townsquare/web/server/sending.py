@@ -68,7 +68,7 @@ def _transport(send: Send) -> asyncio.Transport | None:
 async def send_answer(asked: Asked, response: Response, receive: Receive, send: Send) -> None:
     """Send the answer, whole or in its chunks."""
     headers, body, status = _headers(asked, response), response.body, response.status
-    method = asked.scope["method"]
+    method, tag = asked.scope["method"], None
     if method in ("GET", "HEAD"):
         tag = tag_of(asked.stop.route, response)
         if tag is not None:
@@ -76,7 +76,9 @@ async def send_answer(asked: Asked, response: Response, receive: Receive, send: 
             if matches(asked.headers.get("if-none-match"), tag):
                 status, body = 304, b""
     if asked.stop.route.cache is CacheClass.IMMUTABLE and status == 200:
-        status, body = _part(response, asked.headers.get("range"), headers)
+        # A part of what the client has the beginning of is of use only while it is the same.
+        same = asked.headers.get("if-range", tag.decode() if tag else "") == (tag.decode() if tag else "")
+        status, body = _part(response, asked.headers.get("range") if same else None, headers)
     if response.chunks is None:
         if status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(body)))

@@ -46,15 +46,18 @@ _NO_VALUES: Mapping[str, str] = MappingProxyType({})
 class Site:
     """All routes, found by path."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
-        """Raises: ValueError for a route that is not documented or is declared twice."""
+    def __init__(self, routes: Sequence[Route], *, files: tuple[str, ...] = ()) -> None:
+        """`files`: other origins where files come from.
+
+        Raises: ValueError for a route that is not documented or is declared twice.
+        """
         self._places = places = dict[str, Place]()
         for route in routes:
             _check(route)
             place = places.setdefault(route.path, Place(route.path))
             if route.method in place.stops:
                 raise ValueError(f"{route.method} {route.path} is declared twice")
-            place.stops[route.method] = Stop(route, headers_of_route(route))
+            place.stops[route.method] = Stop(route, headers_of_route(route, files=files))
         self._router = _compiled(tuple(places))
         self._plain = {path: place for path, place in places.items() if "{" not in path}  # without values: looked up
 
