@@ -204,6 +204,23 @@ def test_an_engine_that_does_not_answer_is_named(
     assert "secret" not in sentence
 
 
+def test_copy_names_what_it_cannot_do(shell: Shell, tmp_path: Path) -> None:
+    assert "no server in the folder" in shell.refused("copy", "--to", "sqlite:b.db", code=2)
+    shell.make("ada")
+    assert "same store" in shell.refused("copy", "--to", f"sqlite:{shell.data / 'townsquare.db'}", code=2)
+    assert "or neither" in shell.refused("copy", "--to", "sqlite:b.db", "--media-to", "file:m", code=2)
+    assert "must begin with one of" in shell.refused("copy", "--to", "oracle:b", code=2)
+    other = Shell(tmp_path / "other")
+    other.make("bea")
+    full = f"sqlite:{other.data / 'townsquare.db'}"
+    assert "Name an empty store" in shell.refused("copy", "--to", full, code=2)
+    assert "workers --once" in shell.refused("copy", "--to", "sqlite:b.db", "--final")
+    assert "1 tasks are done" in shell.type("workers", "--once").stdout
+    done = shell.json("copy", "--to", "sqlite:b.db", "--final")
+    assert done["whole"]
+    assert done["rows"] == sum(table["rows"] for table in done["tables"])
+
+
 def test_workers_name_their_lanes(shell: Shell) -> None:
     assert "fan_out" in shell.refused("workers", "--lanes", "fan_out,cake", code=2)
 

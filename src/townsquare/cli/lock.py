@@ -6,11 +6,13 @@ them has ended, however that came.
 
 import fcntl
 import os
+import struct
 import time
 from pathlib import Path
 
 import click
 
+_FLOCK = "hhqqi"  # struct flock: type, whence, start, length, pid
 _LOOK_EVERY_S = 0.05
 
 
@@ -39,3 +41,17 @@ def hold(folder: Path, *, patience_s: float) -> int:
             os.ftruncate(file, 0)
             os.pwrite(file, str(os.getpid()).encode(), 0)
             return file
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a living process holds a number of this folder: each that has its engines open does."""
+    try:
+        file = os.open(folder / "numbers.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        wanted = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        found: int = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, wanted))[0]
+        return found != fcntl.F_UNLCK
+    finally:
+        os.close(file)

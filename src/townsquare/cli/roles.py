@@ -31,11 +31,12 @@ from townsquare.web.server.protocol import OneWriteProtocol
 from townsquare.web.streaming.hub import Hub
 from townsquare.web.streaming.payloads import payloads_of
 from townsquare.workers.lanes import LANES
-from townsquare.workers.runner import Runner
+from townsquare.workers.runner import Runner, drain
 from townsquare.workers.schedule import Scheduler
 from townsquare.workers.table import ALL_JOBS, ALL_PERIODIC
 
 BACKLOG = 2048
+_AT_ONCE = 16  # tasks of `workers --once`
 _GC_THRESHOLDS = (50_000, 20, 50)  # new objects, young collections, middle ones
 _LAST_CALL_S = 0.25
 
@@ -121,6 +122,11 @@ def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], No
             ready()
 
     _run(settings, "workers", work)
+
+
+async def work_once(ports: Ports) -> int:
+    """Do what waits in all lanes; how many tasks."""
+    return await drain(ports, ALL_JOBS, at_once=_AT_ONCE)
 
 
 class _Server(uvicorn.Server):

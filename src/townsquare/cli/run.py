@@ -92,11 +92,12 @@ def web(context: Context, /, **options: Any) -> None:
 @click.command()
 @_server_options
 @click.option("--lanes", metavar="A,B", default="", help="Only these lanes of work [default: all].")
+@click.option("--once", is_flag=True, help="End when nothing waits any more; not with --lanes.")
 @click.pass_obj
-def workers(context: Context, /, lanes: str, **options: Any) -> None:
+def workers(context: Context, /, lanes: str, once: bool, **options: Any) -> None:
     """One worker process, which may be the scheduler too."""
     from townsquare.cli import roles  # noqa: PLC0415
-    from townsquare.cli.session import refusals  # noqa: PLC0415
+    from townsquare.cli.session import refusals, with_ports  # noqa: PLC0415
     from townsquare.workers.lanes import LANES  # noqa: PLC0415
 
     settings = context.settings(**options)
@@ -104,6 +105,13 @@ def workers(context: Context, /, lanes: str, **options: Any) -> None:
     known = [lane.name for lane in LANES]
     if unknown := [lane for lane in wanted if lane not in known]:
         raise WrongUse(f"There is no lane {', '.join(unknown)}; there are {', '.join(known)}.")
+    if once:
+        try:
+            done = with_ports(settings, roles.work_once)
+        except ExceptionGroup as exc:
+            raise click.ClickException(f"{len(exc.exceptions)} tasks failed, such as: {exc.exceptions[0]}") from exc
+        click.echo(f"{done} tasks are done; nothing waits any more")
+        return
     with refusals(settings):
         asyncio.run(roles.prepare(settings))
         roles.run_workers(settings, wanted, lambda: click.echo("workers are ready"))

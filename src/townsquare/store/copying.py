@@ -9,7 +9,6 @@ differs is copied whole again, and rows that only the target has are removed.
 Box: store.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, Literal
@@ -17,8 +16,9 @@ from typing import Any, Literal
 import msgspec
 
 from townsquare.kit.clock import Clock
-from townsquare.store.port import Delete, Put, R, Stamped, Store, Table
+from townsquare.store.port import Delete, Put, R, Stamped, Store, Table, Write
 from townsquare.store.tables import LEASES, SETTINGS, SettingRow
+from townsquare.store.together import all_of
 from townsquare.store.versions import VERSION_NAME, WrongVersion
 from townsquare.store.walk import stamped_pages
 
@@ -141,10 +141,7 @@ class Copy:
             and _counts(table, each.row, each.key)
         ]
         for some in _parts(wanted):
-            async with asyncio.TaskGroup() as tasks:
-                for each in some:
-                    write = Delete(table, each.key) if each.row is None else Put(table, each.row)
-                    tasks.create_task(self._target.write([write], at=each.at))
+            await all_of(self._target.write([_write(table, each)], at=each.at) for each in some)
         return len(wanted)
 
     async def verify(self) -> list[Difference]:
@@ -214,6 +211,10 @@ def _counts(table: Table[Any], row: Any, key: Sequence[Any] = ()) -> bool:
     if table is not SETTINGS:
         return True
     return (row.name if row is not None else key[0]) not in _LEFT_OUT
+
+
+def _write(table: Table[R], each: Stamped[R]) -> Write:
+    return Delete(table, each.key) if each.row is None else Put(table, each.row)
 
 
 def _parts(rows: Sequence[Stamped[R]]) -> Iterator[Sequence[Stamped[R]]]:

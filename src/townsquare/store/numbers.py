@@ -16,10 +16,12 @@ from townsquare.kit.snowflake import WORKERS, Snowflake
 from townsquare.model.errors import Unavailable
 from townsquare.store.port import Store
 from townsquare.store.tables import LEASES, LeaseRow
+from townsquare.store.walk import pages
 
 LEASE_MS = 60_000
 RENEW_S = 20.0
 _TRY_AGAIN_S = 2.0
+_PREFIX = "number/"
 
 log = logging.getLogger(__name__)
 
@@ -105,4 +107,12 @@ class LeasedNumber:
 
 def lease_name(number: int) -> str:
     """The name of a number's lease."""
-    return f"number/{number}"
+    return f"{_PREFIX}{number}"
+
+
+async def holders(store: Store, *, now_ms: int) -> list[str]:
+    """Who holds numbers at that time, which is every process that has the store open."""
+    found: list[str] = []
+    async for rows in pages(store, LEASES):
+        found += [row.owner for row in rows if row.name.startswith(_PREFIX) and row.owner and row.until_ms > now_ms]
+    return found
