@@ -5,9 +5,7 @@ imported where they are opened. A process opens its ports once, and closes them 
 """
 
 import asyncio
-import fcntl
 import os
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.feeds.ring_file import RingFile
 from townsquare.kit.clock import Clock, SystemClock
+from townsquare.kit.file_locks import lock_byte
 from townsquare.kit.snowflake import WORKERS, NoId, Snowflake
 from townsquare.mail.log import LogMailer
 from townsquare.mail.memory import MemoryMailer
@@ -367,24 +366,10 @@ class _WorkerNumber:
         first = SystemRandom().randrange(WORKERS)
         for n in range(WORKERS):
             self.number = (first + n) % WORKERS
-            try:
-                _lock_byte(self._file, self.number)
-            except (BlockingIOError, PermissionError):
-                continue
-            return self
+            if lock_byte(self._file, self.number):
+                return self
         os.close(self._file)
         raise ValueError(f"All {WORKERS} numbers for processes are taken in {self._path}.")
 
     def __exit__(self, *_: object) -> None:
         os.close(self._file)
-
-
-def _lock_byte(file: int, at: int) -> None:
-    """Lock it for this open file, or where the system cannot, for this process.
-
-    Raises: BlockingIOError or PermissionError where another has it.
-    """
-    if hasattr(fcntl, "F_OFD_SETLK"):
-        fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, at, 1, 0))
-    else:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)

@@ -22,6 +22,7 @@ from townsquare.feeds.port import RING_LENGTH, Ids, Page, Reason
 
 _FLOOR = 1  # its place in a block
 _LAST = BLOCK - 1
+_KNOWN_SLOTS = 20_000
 _FEW = 60  # entries of a page
 _WINDOWS = (8, 64)  # how far from the newest end an id is put in its place for many rings at once, tried in turn
 _TRIES = 1000  # of a reader, before it takes the lock: far longer than any change takes
@@ -33,6 +34,7 @@ class RingFile:
 
     def __init__(self, file: RingMap) -> None:
         self._file, self._index = file, RingIndex(file)
+        self._slots: dict[int, int] = {}  # where rings were found last; a row says itself whose it is
         self._locked = _Lock(self._file, self._index)
 
     @classmethod
@@ -113,6 +115,14 @@ class RingFile:
 
     def _find(self, account: int) -> tuple[int, _Row]:
         """The slot of an account's sound ring with its row; slot -1 where there is none."""
+        slot = self._slots.get(account, -1)
+        if slot >= 0:
+            row = ROW.unpack_from(self._file.map, ROWS_AT + slot * ROW.size)
+            if row[ACCOUNT] == account and row[COUNT]:
+                return slot, row
+        return self._find_anew(account)
+
+    def _find_anew(self, account: int) -> tuple[int, _Row]:
         for _ in range(_TRIES):
             sequence, capacity = HEAD.unpack_from(self._file.map, HEAD_AT)[:2]
             if sequence & 1:
@@ -124,6 +134,9 @@ class RingFile:
             if slot >= 0:
                 row = ROW.unpack_from(self._file.map, ROWS_AT + slot * ROW.size)
                 if row[COUNT] and row[ACCOUNT] == account:
+                    if len(self._slots) >= _KNOWN_SLOTS:
+                        self._slots.clear()
+                    self._slots[account] = slot
                     return slot, row
             elif HEAD.unpack_from(self._file.map, HEAD_AT)[0] == sequence:
                 return -1, ()

@@ -43,13 +43,3 @@ class IdSet:
 
     def __hash__(self) -> int:
         return hash(self._ids.tobytes())
-
-    def issuperset(self, others: Iterable[int]) -> bool:
-        """Whether all of the others are in it."""
-        ids = self._ids
-        length = len(ids)
-        for each in others:
-            at = bisect_left(ids, each)
-            if at == length or ids[at] != each:
-                return False
-        return True

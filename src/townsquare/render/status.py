@@ -4,6 +4,7 @@ Box: render. Source: Mastodon API, /entities/Status/
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -70,7 +71,7 @@ class StatusView(msgspec.Struct, frozen=True):
     reblog: "StatusView | None" = None
     own_page: bool = False  # the viewer wrote it: `pinned` is told
     signed_in: bool = False
-    parts: tuple[bytes, ...] = ()  # its JSON in pieces, where `put_together` made them
+    parts: tuple[bytes, ...] = ()  # its JSON and a comma, in pieces, where `put_together` made them
 
     @property
     def status(self) -> Status:
@@ -162,19 +163,15 @@ def totals(counts: StatusCounts, *, votes: tuple[int, ...] = (), voters: int = 0
 
 def status_json(view: StatusView) -> bytes:
     """The Status entity as bytes."""
-    return b"".join(view.parts or _parts(view))
+    return b"".join(view.parts or _parts(view))[:-1]
 
 
 def status_list_json(views: Sequence[StatusView]) -> bytes:
     """A page of statuses as bytes: one join."""
-    parts = [b"["]
-    for view in views:
-        parts += view.parts or _parts(view)
-        parts.append(b",")
-    if views:
-        parts[-1] = b"]"
-    else:
-        parts.append(b"]")
+    if not views:
+        return b"[]"
+    parts = [b"[", *chain.from_iterable([view.parts or _parts(view) for view in views])]
+    parts[-1] = parts[-1][:-1] + b"]"
     return b"".join(parts)
 
 
@@ -184,6 +181,7 @@ def put_together(view: StatusView) -> StatusView:
 
 
 def _parts(view: StatusView) -> list[bytes]:
+    """Its JSON and a comma, so that lists need not put them in between."""
     shown = view.reblog or view
     parts = [view.fragment.head, shown.fragment.body, view.author.json, shown.totals.json]
     end = _FLAGS[shown.flags & 15] if view.signed_in else b""
@@ -191,7 +189,8 @@ def _parts(view: StatusView) -> list[bytes]:
         end += _PINNED[view.flags >> 4 & 1]
     poll = shown.poll or b"null"
     if view.reblog is None:
-        parts.append(b'%b,"poll":%b,"reblog":null}' % (end, poll))
+        parts.append(b'%b,"poll":%b,"reblog":null},' % (end, poll))
     else:
-        parts += (b'%b,"poll":%b,"reblog":' % (end, poll), *_parts(view.reblog), b"}")
+        *inner, last = _parts(view.reblog)
+        parts += (b'%b,"poll":%b,"reblog":' % (end, poll), *inner, last[:-1] + b"},")
     return parts

@@ -6,7 +6,9 @@ root.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import chain
+from typing import Any
 
 import msgspec
 
@@ -106,20 +108,24 @@ async def statuses(ports: Ports, ids: Sequence[int], viewer: Viewer, *, gate: Ga
 
     A boost shows if both it and the original pass the gate. Cost: at most four round trips when nothing is kept.
     """
-    plains = await _plain_views(ports, ids, signed_in=viewer.account_id != 0)
-    flags: dict[int, int] = {}
-    if viewer.account_id and plains:
-        targets, roots = [each.status_id for each in plains], [each.root for each in plains]
-        flags = await flags_of(ports, viewer.account_id, targets + roots)
+    me = viewer.account_id
+    plains = await _plain_views(ports, ids, signed_in=me != 0)
+    flags = await _flags(ports, me, set(chain(*{each.months for each in plains}))) if me else {}
     trusted = not is_at_odds(viewer, chain.from_iterable([each.authors for each in plains]))
-    me, views = viewer.account_id, []
-    for view, parts, status_id, root, authors, is_same in plains:
-        if is_same and trusted and status_id not in flags and root not in flags and me not in authors:
-            views.append(view)
-        elif (is_same and trusted) or _passes(gate, viewer, parts):
-            bits = flags.get(status_id, 0) | flags.get(root, 0) & MUTED
-            views.append(await _marked(ports, parts, me, bits))
-    return views
+    views: list[Any] = [each.view for each in plains]
+    own = [
+        place
+        for place, each in enumerate(plains)
+        if me in each.authors or each.status_id in flags or each.root in flags or not each.is_same_for_all
+    ]
+    for place in own if trusted else range(len(plains)):
+        plain = plains[place]
+        bits = flags.get(plain.status_id, 0) | flags.get(plain.root, 0) & MUTED
+        if trusted and plain.is_same_for_all:
+            views[place] = _marked(plain, me, bits)
+        else:
+            views[place] = await _view_of(ports, plain.parts, me, bits) if _passes(gate, viewer, plain.parts) else None
+    return views if all(views) else [each for each in views if each]
 
 
 async def status_jsons(ports: Ports, ids: Sequence[int], viewer: Viewer, *, gate: Gate = may_list) -> list[bytes]:
@@ -160,18 +166,19 @@ async def drop_flags(ports: Ports, account_id: int, status_ids: Iterable[int]) -
 
 async def flags_of(ports: Ports, account_id: int, status_ids: Sequence[int]) -> dict[int, int]:
     """What the account did with these statuses: bits of render/status.py by status id; none stands for 0."""
-    known = status_ids if all(status_ids) else [each for each in status_ids if each]
-    if not known:
-        return {}
-    first, last = month_of(min(known)), month_of(max(known))
-    if first == last:
-        kept = ports.cache.peek(FLAGS, (account_id, last))
+    return await _flags(ports, account_id, {month_of(each) for each in status_ids})
+
+
+async def _flags(ports: Ports, account_id: int, months: set[int]) -> dict[int, int]:
+    if len(months) == 1:
+        (month,) = months
+        kept = ports.cache.peek(FLAGS, (account_id, month))
         if kept is not None:
             return kept
-    months = list({(account_id, month_of(each)) for each in known})
     merged: dict[int, int] = {}
-    for kept in await ports.cache.get_many(FLAGS, months, _Loader(ports).flags):
-        if kept and len(months) == 1:
+    keys = [(account_id, month) for month in months]
+    for kept in await ports.cache.get_many(FLAGS, keys, _Loader(ports).flags) if keys else ():
+        if kept and len(keys) == 1:
             return kept
         merged.update(kept or {})
     return merged
@@ -180,10 +187,10 @@ async def flags_of(ports: Ports, account_id: int, status_ids: Sequence[int]) -> 
 async def _plain_views(ports: Ports, ids: Sequence[int], *, signed_in: bool) -> list[Plain]:
     """The statuses as they are for one who has nothing to do with them; without those that are gone."""
     kept = ports.views.signed_in if signed_in else ports.views.anonymous
-    there: list[Plain | None] = list(map(kept.get, ids))
+    there: list[Any] = list(map(kept.get, ids))
     if all(there):  # a view is never empty, so this asks for None, quickly
-        return [each for each in there if each]
-    found = {each: plain for each, plain in zip(ids, there, strict=True) if plain}
+        return there
+    found: dict[int, Plain] = {each: plain for each, plain in zip(ids, there, strict=True) if plain}
     missing = [each for each in ids if each not in found]
     for parts in await _read_parts(ports, missing):
         plain = found[parts.fragment.status.status_id] = _plain(parts, signed_in=signed_in)
@@ -230,7 +237,15 @@ def _plain(parts: Parts, *, signed_in: bool) -> Plain:
         authors = (status.author, target.author)
         to_all = to_all and is_open(target, parts.original_author.account)
     view = put_together(_view(parts, signed_in=signed_in))
-    return Plain(view, parts, target.status_id, target.root, authors, to_all and target.poll is None)
+    months = {month_of(each) for each in (target.status_id, target.root) if each}
+    same = to_all and target.poll is None
+    return Plain(view, parts, target.status_id, target.root, authors, same, _shared_months(*sorted(months)), {})
+
+
+@lru_cache(10_000)
+def _shared_months(*months: int) -> tuple[int, ...]:
+    """One tuple for all views of the same months."""
+    return months
 
 
 def _passes(gate: Gate, viewer: Viewer, parts: Parts) -> bool:
@@ -241,7 +256,16 @@ def _passes(gate: Gate, viewer: Viewer, parts: Parts) -> bool:
     return gate(viewer, parts.original.status, parts.original_author.account)
 
 
-async def _marked(ports: Ports, parts: Parts, me: int, bits: int) -> StatusView:
+def _marked(plain: Plain, me: int, bits: int) -> StatusView:
+    """The view with the viewer's flags, as one who may be an author: kept, for there are few that differ."""
+    mark = bits << 2 | (me == plain.authors[0]) << 1 | (me == plain.authors[-1])
+    view = plain.marked.get(mark)
+    if view is None:
+        view = plain.marked[mark] = put_together(_view(plain.parts, flags=bits, me=me, signed_in=me != 0))
+    return view
+
+
+async def _view_of(ports: Ports, parts: Parts, me: int, bits: int) -> StatusView:
     """The view with the viewer's flags, and with the poll as the viewer sees it."""
     status = (parts.original or parts.fragment).status
     poll = None if status.poll is None else await _poll(ports, status, parts.totals, bits, me)

@@ -112,9 +112,8 @@ def _adjusted(view: StatusView, kind: str, change: int) -> StatusView:
     field = {"favourite": "favourites", "reblog": "reblogs"}[kind]
     new: StatusCounts = msgspec.structs.replace(counts, **{field: max(0, getattr(counts, field) + change)})
     inner = None if view.reblog is None else _adjusted(view.reblog, kind, change)
-    return msgspec.structs.replace(
-        view, totals=totals(new, votes=view.totals.votes, voters=view.totals.voters), reblog=inner
-    )
+    totals_now = totals(new, votes=view.totals.votes, voters=view.totals.voters)
+    return msgspec.structs.replace(view, totals=totals_now, reblog=inner, parts=())
 
 
 async def reacted(

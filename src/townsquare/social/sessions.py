@@ -4,6 +4,7 @@ Box: social.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -15,10 +16,11 @@ from townsquare.store.tables import ACCOUNT_TOKENS, ACCOUNTS, TOKENS, USERS
 
 ENDED_TOPIC = "sessions"  # of the bus; payload: SessionsChanged
 MAX_TOKENS = 10_000  # of one account
+_KNOWN_SECRETS = 10_000
 
 
-class SessionRows(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """The rows behind a token, revoked or not. Account and user are None both for an app's own token."""
+class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Who a secret speaks for: a token, revoked or not, its account and user (None both for an app's own token)."""
 
     token: Token
     account: Account | None = None
@@ -33,45 +35,42 @@ class SessionsChanged(msgspec.Struct, frozen=True, kw_only=True, array_like=True
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(SessionRows)
+_DECODER = msgspec.msgpack.Decoder(Session)
 _CHANGED = msgspec.msgpack.Decoder(SessionsChanged)
 
-SESSIONS: Kind[SessionRows] = Kind(
+SESSIONS: Kind[Session] = Kind(
     name="se", encode=_ENCODER.encode, decode=_DECODER.decode, ttl_s=300, capacity=100_000
 )  # key: the token's hash in hexadecimal
 
 
+@lru_cache(_KNOWN_SECRETS)
 def session_key(secret: str) -> str:
-    """The cache's key for a secret."""
+    """The cache's key for a secret. Those of busy ones are at hand: the hash costs more than what it finds."""
     return hash_secret(secret).hex()
 
 
-async def find_session(ports: Ports, secret: str) -> SessionRows | None:
-    """The rows behind a secret, None where no such token was ever given out. Cost: none where this process knows it."""
-    return await session_rows(ports, session_key(secret))
-
-
-async def session_rows(ports: Ports, key: str) -> SessionRows | None:
-    """As `find_session`, by the cache's key: the token's hash in hexadecimal."""
+async def find_session(ports: Ports, key: str) -> Session | None:
+    """The session behind a `session_key`, None where no such token was ever given out. Cost: none where this process
+    knows it."""
     known = ports.cache.peek(SESSIONS, key)
     if known is not None:
         return known
 
-    async def load(keys: Sequence[str]) -> list[SessionRows | None]:
+    async def load(keys: Sequence[str]) -> list[Session | None]:
         return [await _load(ports, bytes.fromhex(key)) for key in keys]
 
     return (await ports.cache.get_many(SESSIONS, [key], load))[0]
 
 
-async def _load(ports: Ports, token_hash: bytes) -> SessionRows | None:
+async def _load(ports: Ports, token_hash: bytes) -> Session | None:
     token = await ports.store.get(TOKENS, (token_hash,))
     if token is None:
         return None
     if not token.account_id:
-        return SessionRows(token=token)
+        return Session(token=token)
     account = await ports.store.get(ACCOUNTS, (token.account_id,))
     user = await ports.store.get(USERS, (token.account_id,))
-    return SessionRows(token=token, account=account, user=user)
+    return Session(token=token, account=account, user=user)
 
 
 async def drop_sessions(ports: Ports, account_id: int, token_hashes: Sequence[bytes]) -> None:

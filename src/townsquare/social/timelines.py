@@ -7,6 +7,7 @@ waits; below its floor the logs are read, and for all of it while rings do not a
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
@@ -47,11 +48,7 @@ class TimelinePage(msgspec.Struct, frozen=True):
 async def home(ports: Ports, account_id: int, window: Window) -> TimelinePage:
     """A page of an account's home timeline. Cost: a read of its ring, then what the page's statuses cost."""
     viewer = await viewer_of(ports, account_id)
-
-    async def select(part: Window) -> list[int]:
-        return await _home_ids(ports, viewer, part)
-
-    return await _read_on(ports, viewer, window, select, lambda views: _standing(views, viewer))
+    return await _read_on(ports, viewer, window, partial(_home_ids, ports, viewer), partial(_standing, viewer))
 
 
 async def _home_ids(ports: Ports, viewer: Viewer, window: Window) -> list[int]:
@@ -110,11 +107,13 @@ def belongs(row: LogRow, viewer: Viewer) -> bool:
     return row.reply_to_author in (0, row.author, me) or row.reply_to_author in viewer.following
 
 
-def _standing(views: list[StatusView], viewer: Viewer) -> list[StatusView]:
+def _standing(viewer: Viewer, views: list[StatusView]) -> list[StatusView]:
     """Those of which the reason why they are in the ring still holds."""
     authors = {view.author_id for view in views}
-    authors.discard(viewer.account_id)
-    if viewer.following.issuperset(authors) and not viewer.languages and viewer.no_reblogs.isdisjoint(authors):
+    left = (
+        viewer.left
+    )  # what was pushed was followed then: looking for whom they left is shorter than for all they follow
+    if left is not None and left.isdisjoint(authors) and not viewer.languages and viewer.no_reblogs.isdisjoint(authors):
         return views
     return [view for view in views if _stands(view, viewer)]
 

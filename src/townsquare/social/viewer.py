@@ -32,6 +32,7 @@ class Viewer(msgspec.Struct, frozen=True, array_like=True):
     muting: frozenset[int] = frozenset()
     muting_notices: frozenset[int] = frozenset()
     languages: dict[int, tuple[str, ...]] = {}
+    left: frozenset[int] | None = frozenset()  # followed once, but not now; None where these are too many to know
 
 
 ANONYMOUS = Viewer(0)
@@ -83,7 +84,8 @@ async def drop_viewers(ports: Ports, account_ids: Sequence[int]) -> None:
 
 async def _load(ports: Ports, account_id: int) -> Viewer:
     now = ports.clock.now_ms()
-    following = [row for row in await ports.store.range(FOLLOWING, (account_id,), limit=_MOST) if row.state == "on"]
+    follows = await ports.store.range(FOLLOWING, (account_id,), limit=_MOST)
+    following = [row for row in follows if row.state == "on"]
     others = {}
     for kind in ("block", "blocked_by", "mute"):
         rows = await ports.store.range(RELATIONS, (account_id, kind), limit=_MOST)
@@ -97,4 +99,5 @@ async def _load(ports: Ports, account_id: int) -> Viewer:
         muting=frozenset(row.other for row in others["mute"]),
         muting_notices=frozenset(row.other for row in others["mute"] if row.notifications),
         languages={row.target: row.languages for row in following if row.languages},
+        left=frozenset(row.target for row in follows if row.state != "on") if len(follows) < _MOST else None,
     )

@@ -55,7 +55,7 @@ class Parts(NamedTuple):
         )
 
 
-class Plain(NamedTuple):
+class Plain(msgspec.Struct, frozen=True, gc=False):
     """A view without marks, and what decides whether a viewer gets it as it is."""
 
     view: StatusView
@@ -64,6 +64,8 @@ class Plain(NamedTuple):
     root: int  # of its thread
     authors: tuple[int, ...]  # its own, and the original's
     is_same_for_all: bool  # is open (see seeing.py; both where it is a boost) and has no poll
+    months: tuple[int, ...]  # of `status_id` and `root`: where its viewers' flags are
+    marked: dict[int, StatusView]  # the same with marks of viewers, by `hydrate._mark`; where `is_same_for_all`
 
 
 class Views:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from townsquare.model.errors import Forbidden, Invalid, Unauthorized
 from townsquare.model.scopes import allows
 from townsquare.social.ports import Ports
-from townsquare.social.sessions import SessionRows, find_session, session_rows
+from townsquare.social.sessions import Session, find_session, session_key
 from townsquare.social.users import UNAPPROVED, UNCONFIRMED, closed_reason
 from townsquare.web.cookies import SESSION, cookie_of
-from townsquare.web.routes import Access, Request, Route, Session
+from townsquare.web.routes import Access, Request, Route
 
 SIGN_IN_PATH = "/auth/sign_in"
 MAX_SECRET_LENGTH = 512
@@ -57,7 +57,7 @@ async def session_of(ports: Ports, secret: str) -> Session:
     """
     if len(secret) > MAX_SECRET_LENGTH:
         raise Unauthorized
-    return _session(await find_session(ports, secret))
+    return _working(await find_session(ports, session_key(secret)))
 
 
 async def session_of_hash(ports: Ports, token_hash: bytes) -> Session:
@@ -65,17 +65,16 @@ async def session_of_hash(ports: Ports, token_hash: bytes) -> Session:
 
     Raises: Unauthorized.
     """
-    return _session(await session_rows(ports, token_hash.hex()))
+    return _working(await find_session(ports, token_hash.hex()))
 
 
-def _session(rows: SessionRows | None) -> Session:
-    if rows is None:
+def _working(session: Session | None) -> Session:
+    if session is None:
         raise Unauthorized
-    if rows.token.revoked:
+    token, account = session.token, session.account
+    if token.revoked or (token.account_id and (account is None or session.user is None or account.deleted)):
         raise Unauthorized(REVOKED)
-    if rows.token.account_id and (rows.account is None or rows.user is None or rows.account.deleted):
-        raise Unauthorized(REVOKED)
-    return Session(token=rows.token, account=rows.account, user=rows.user)
+    return session
 
 
 def admitted(route: Route, session: Session | None) -> Session | None:
@@ -118,5 +117,7 @@ def _admitted(route: Route, session: Session | None) -> Session | None:
 
 
 def _is_granted(granted: Sequence[str], wanted: Sequence[str]) -> bool:
-    # The usual cases first: the scope itself, or the whole of `read` or `write`.
-    return any(scope in granted or scope.partition(":")[0] in granted or allows(granted, scope) for scope in wanted)
+    for scope in wanted:  # the usual cases first: the scope itself, or the whole of `read` or `write`
+        if scope in granted or scope.partition(":")[0] in granted:
+            return True
+    return any(allows(granted, scope) for scope in wanted)

@@ -17,10 +17,11 @@ from townsquare.social.context import context
 from townsquare.social.hydrate import statuses, visible
 from townsquare.social.notifications import NoticeFilter, unread_count
 from townsquare.social.ports import Ports
+from townsquare.social.sessions import Session
 from townsquare.social.viewer import viewer_of
 from townsquare.web.pages.frame import MOST_UNREAD
 from townsquare.web.pages.parts.post import Look, post
-from townsquare.web.routes import Access, Request, Response, Route, Session
+from townsquare.web.routes import Access, Request, Response, Route
 from townsquare.web.streaming.channels import Subscription, thread_channel
 from townsquare.web.streaming.envelopes import Envelope
 from townsquare.web.streaming.hub import Hub

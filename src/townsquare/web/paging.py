@@ -41,7 +41,8 @@ def window(request: Request, default: int = 20, maximum: int = 40) -> Window:
 
 def page_limit(request: Request, default: int = 20, maximum: int = 40) -> int:
     """The `limit` parameter, between 1 and `maximum`."""
-    return _number(request.params.get("limit"), default, maximum) or default
+    limit = request.params.get("limit")
+    return default if limit is None else _number(limit, default, maximum) or default
 
 
 def page_offset(request: Request) -> int:

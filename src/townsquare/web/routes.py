@@ -13,6 +13,7 @@ import msgspec
 from townsquare.model.account import Account, Token, User
 from townsquare.model.errors import NotFound, Unauthorized
 from townsquare.social.ports import Ports
+from townsquare.social.sessions import Session
 from townsquare.web.params import read_id, read_params
 
 T = TypeVar("T")
@@ -54,15 +55,6 @@ class CacheClass(StrEnum):
         "open_page"  # as PAGE; where nobody is signed in, all get the same, which our own edge may keep for moments
     )
     IMMUTABLE = "immutable"  # public, a year
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """Who asks: a token with its account and user (None both for an app's own token)."""
-
-    token: Token
-    account: Account | None
-    user: User | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

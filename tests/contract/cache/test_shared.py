@@ -78,6 +78,18 @@ def test_counters_outlive_a_restart(tmp_path: Path) -> None:
     second.close()
 
 
+def test_more_processes_than_a_sum_has_parts_count_in_one(tmp_path: Path) -> None:
+    every = [SharedCounters(tmp_path / "counters") for _ in range(10)]
+    sums = [add(each, "a", n) for n in range(3) for each in every]
+    assert sums == [0] * 10 + list(range(1, 11)) + list(range(12, 32, 2))
+    every.pop(0).close()  # its part is another's now, who goes on from what is in it
+    every.append(SharedCounters(tmp_path / "counters"))
+    assert add(every[-1], "a") == 31
+    assert add(every[-1], "a", -40) == 0
+    for each in every:
+        each.close()
+
+
 def test_a_flood_of_keys_takes_the_place_of_past_windows(tmp_path: Path) -> None:
     counters = SharedCounters(tmp_path / "counters")
     for n in range(80_000):

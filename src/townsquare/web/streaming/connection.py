@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from typing import Any, Protocol
 
-from townsquare.web.routes import Session
+from townsquare.social.sessions import Session
 from townsquare.web.streaming.channels import Subscription
 from townsquare.web.streaming.envelopes import Envelope, Label
 

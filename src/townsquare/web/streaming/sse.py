@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable
 
 from townsquare.model.errors import Unauthorized, Unavailable
 from townsquare.social.ports import Ports
+from townsquare.social.sessions import Session
 from townsquare.web.params import FALSE_WORDS
-from townsquare.web.routes import Access, Request, Response, Route, Session
+from townsquare.web.routes import Access, Request, Response, Route
 from townsquare.web.streaming.channels import Subscription, Wish, subscription_of
 from townsquare.web.streaming.connection import Caller, Waiting
 from townsquare.web.streaming.envelopes import Envelope, Label

@@ -11,13 +11,13 @@ import msgspec
 
 from townsquare.model.errors import BadRequest, Forbidden, NotFound, TownsquareError, Unauthorized, Unavailable
 from townsquare.social.ports import Ports
+from townsquare.social.sessions import Session
 from townsquare.social.users import closed_reason
 from townsquare.web.auth import MISSING_TOKEN, NEEDS_USER, session_of
 from townsquare.web.bodies import Receive
 from townsquare.web.cookies import SESSION, cookie_name, read_cookies
 from townsquare.web.errors import error_body, status_of
 from townsquare.web.forms import decode_pairs
-from townsquare.web.routes import Session
 from townsquare.web.server.reading import Headers, Scope
 from townsquare.web.server.sending import Send, bound_unread, cut
 from townsquare.web.streaming.channels import Wish, subscription_of
