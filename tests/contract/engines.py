@@ -53,11 +53,12 @@ CACHE = ["memory", "memory-shared-counters", "redis", "memcached"]
 FEEDS = ["memory", "ring_file", "redis"]
 MAIL = ["memory", "log"]
 MEDIA = ["memory", "disk", "s3"]
+RABBIT = [pytest.mark.slow, pytest.mark.xdist_group("rabbitmq")]  # one after the other: one test kills it
 QUEUE = [
     "memory",
     "sqlite",
-    pytest.param("rabbitmq", marks=pytest.mark.slow),
-    pytest.param("rabbitmq-quorum", marks=pytest.mark.slow),
+    pytest.param("rabbitmq", marks=RABBIT),
+    pytest.param("rabbitmq-quorum", marks=RABBIT),
 ]
 SEARCH = ["memory", "embedded"]
 CASSANDRA = [pytest.mark.slow, pytest.mark.xdist_group("cassandra")]  # one after the other: they share its tables

@@ -32,7 +32,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, address: Address) -> "Layout":
         """From what follows the `?` of a URL. Raises: ValueError with a sentence that says what is wrong."""
         options = dict(address.options)
-        prefix = options.pop("prefix", cls.prefix)
+        prefix = options.pop("prefix", "townsquare")
         kind = options.pop("type", "classic")
         partitions = _number(options.pop("partitions", None), 8, _PARTITIONS, "partitions")
         prefetch = _number(options.pop("prefetch", None), 64, _PREFETCH, "prefetch")
