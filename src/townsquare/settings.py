@@ -78,6 +78,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     media_url: Annotated[
         str, _about("Where media are fetched, e.g. https://cdn.example.org, without a slash at its end; empty: at url.")
     ] = ""
+    cdn: Annotated[
+        str,
+        _about(
+            "Who is told when files are gone: https://HOST/PATH (their addresses as JSON), "
+            "cloudfront:DISTRIBUTION[?endpoint=URL]; empty: nobody."
+        ),
+    ] = ""
+    cdn_secret: Annotated[str, _about("Sent with that as `Authorization: Bearer ...`.")] = ""
     edge_upstreams: Annotated[
         list[str], _about("Web processes behind NGINX, HOST:PORT; `HOST:PORT down` gets no new requests. Empty: bind.")
     ] = []
@@ -171,6 +179,8 @@ def read_settings(environment: dict[str, str] | None = None, **options: Any) -> 
         raise ValueError(f"The setting url must look like https://example.org, not {settings.url!r}")
     if settings.media_url and ("://" not in settings.media_url or settings.media_url.endswith("/")):
         raise ValueError(f"The setting media_url must look like https://cdn.example.org, not {settings.media_url!r}")
+    if settings.cdn and not settings.cdn.startswith(("https://", "http://", "cloudfront:")):
+        raise ValueError(f"The setting cdn must begin with https:// or cloudfront:, not {settings.cdn!r}")
     host, _, port = settings.bind.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise ValueError(f"The setting bind must look like 127.0.0.1:3000, not {settings.bind!r}")

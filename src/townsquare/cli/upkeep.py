@@ -32,6 +32,7 @@ def show_settings(context: Context, data: str | None, as_json: bool) -> None:
     """All settings in force, with what they mean."""
     now = context.settings(data=data)
     values = msgspec.structs.asdict(now)
+    values["cdn_secret"] = "(hidden)" if now.cdn_secret else ""
     if as_json:
         show(values, as_json=True, text="")
         return

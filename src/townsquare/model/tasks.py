@@ -3,6 +3,7 @@
 Box: model. A task's `key` orders it (equal keys, one after another), its `id` names its effect.
 """
 
+import zlib
 from typing import ClassVar
 
 import msgspec
@@ -234,6 +235,26 @@ class DeleteMedia(Task, frozen=True):
         return self.media_ids[0]
 
 
+class DeleteFiles(Task, frozen=True):
+    """Delete files of the media store that nothing names any more."""
+
+    lane: ClassVar[str] = "cleanup"
+    keys: tuple[str, ...]
+
+    def key(self) -> int:
+        return zlib.crc32(self.keys[0].encode())
+
+
+class PurgeFiles(Task, frozen=True):
+    """Have files that were deleted dropped by the CDN."""
+
+    lane: ClassVar[str] = "cdn"
+    keys: tuple[str, ...]
+
+    def key(self) -> int:
+        return zlib.crc32(self.keys[0].encode())
+
+
 class ExpireMute(Task, frozen=True):
     """End a mute whose time is over."""
 
@@ -265,6 +286,8 @@ AnyTask = (
     | SendMail
     | DeleteStatuses
     | DeleteMedia
+    | DeleteFiles
+    | PurgeFiles
     | ExpireMute
 )
 

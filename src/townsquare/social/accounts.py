@@ -11,8 +11,9 @@ from townsquare.model.account import Account
 from townsquare.model.errors import Conflict, NotFound
 from townsquare.model.paging import Window
 from townsquare.model.status import Status
-from townsquare.model.tasks import AnyTask, DeleteStatuses, IndexAccount, IndexAuthor
+from townsquare.model.tasks import AnyTask, DeleteFiles, DeleteStatuses, IndexAccount, IndexAuthor
 from townsquare.render.status import Person, StatusView
+from townsquare.social.cdn import picture_keys
 from townsquare.social.hydrate import drop_accounts, people, statuses
 from townsquare.social.ports import Ports
 from townsquare.social.seeing import may_list, may_see
@@ -204,6 +205,9 @@ async def delete(ports: Ports, account_id: int) -> None:
 
     (person,) = await people(ports, [account_id])
     was_suspended = person is not None and person.account.suspended
-    await change_account(ports, account_id, empty, tasks=[DeleteStatuses(account_id=account_id)])
+    tasks: list[AnyTask] = [DeleteStatuses(account_id=account_id)]
+    if person is not None and (keys := picture_keys(person.account)):
+        tasks.append(DeleteFiles(keys))
+    await change_account(ports, account_id, empty, tasks=tasks)
     await forget_user(ports, account_id, frees_address=not was_suspended)
     await revoke_all(ports, account_id)

@@ -38,8 +38,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     cut: bool
 
 
-async def exchange(target: Target, headers: dict[str, str], *, max_bytes: int) -> Answer:
-    """Send a GET request and read the answer, at most `max_bytes` of its body as sent and as inflated.
+async def exchange(target: Target, headers: dict[str, str], *, max_bytes: int, body: bytes | None = None) -> Answer:
+    """Send a GET request, or with `body` a POST, and read the answer, at most `max_bytes` of its body as sent and as
+    inflated.
 
     The caller sets the deadline. Raises: OSError (ssl.SSLError is one), BadAnswer.
     """
@@ -48,7 +49,7 @@ async def exchange(target: Target, headers: dict[str, str], *, max_bytes: int) -
         target.address, target.port, ssl=target.tls, server_hostname=name, limit=_READ_BYTES
     )
     try:
-        writer.write(_request(target, headers))
+        writer.write(_request(target, headers, body))
         await writer.drain()
         reading = _Reading(max_bytes)
         while not reading.done:
@@ -59,12 +60,16 @@ async def exchange(target: Target, headers: dict[str, str], *, max_bytes: int) -
         writer.transport.abort()  # no wait for the other side's farewell
 
 
-def _request(target: Target, headers: dict[str, str]) -> bytes:
+def _request(target: Target, headers: dict[str, str], body: bytes | None) -> bytes:
     default = 443 if target.tls else 80
     bare = f"[{target.host}]" if ":" in target.host else target.host
     host = bare if target.port == default else f"{bare}:{target.port}"
     lines = [f"Host: {host}", *(f"{name}: {value}" for name, value in headers.items()), "Connection: close"]
-    return b"GET " + target.path + b" HTTP/1.1\r\n" + "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    method = b"GET " if body is None else b"POST "
+    head = method + target.path + b" HTTP/1.1\r\n" + "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+    return head + (body or b"")
 
 
 class _Reading:

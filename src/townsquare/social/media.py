@@ -16,6 +16,7 @@ from townsquare.media.picture import Picture, Use
 from townsquare.model.errors import Invalid, NotFound, Unavailable
 from townsquare.model.status import Media
 from townsquare.model.tasks import DeleteMedia, ProcessMedia
+from townsquare.social.cdn import delete_files
 from townsquare.social.ports import Ports
 from townsquare.social.timers import timer
 from townsquare.store.port import Put
@@ -207,7 +208,8 @@ async def remove(ports: Ports, media_ids: Sequence[int]) -> None:
         else:
             held = row.state != "deleted" and now_ms - (row.media_id >> 16) < UNATTACHED_MS
         if not held:
-            await ports.media.delete([key for key in (row.original, row.preview, row.raw) if key])
+            await delete_files(ports, [key for key in (row.original, row.preview) if key])
+            await ports.media.delete([row.raw] if row.raw else [])
             await ports.store.drop(MEDIA, (row.media_id,))
 
 

@@ -27,6 +27,7 @@ PORTS_ALLOWED = frozenset({80, 443})
 _AT_ONCE = 16  # requests of this process
 _PER_SITE = 2
 _ADDRESSES_TRIED = 3
+_TOLD_BYTES = 64 << 10  # of an answer to `tell`, of which only the status counts
 _NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])")
 _CHARSET = re.compile(r"charset\s{0,8}=\s{0,8}\"?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -99,6 +100,32 @@ class Outbound:
         except (OSError, BadAnswer) as exc:
             raise FetchFailed("The other server cannot be reached") from exc
 
+    async def tell(self, url: str, body: bytes, *, headers: dict[str, str], deadline_s: float) -> int:
+        """POST to an address of the settings: the operator's own, so it may be private. The answer's status.
+
+        No redirect is followed. Raises: FetchFailed.
+        """
+        try:
+            async with asyncio.timeout(deadline_s):
+                parts = urlsplit(url)
+                tls = self._tls_of(parts.scheme)
+                host = parts.hostname or ""
+                port = parts.port or (443 if tls else 80)
+                addresses = await self._policy.look_up(host, port)
+                target = Target(address="", port=port, host=host, path=_path(parts.path, parts.query), tls=tls)
+                return (await _first_that_answers(target, addresses, headers, max_bytes=_TOLD_BYTES, body=body)).status
+        except TimeoutError as exc:
+            raise FetchFailed(f"{urlsplit(url).hostname} takes too long") from exc
+        except (OSError, BadAnswer, ValueError) as exc:
+            raise FetchFailed(f"{urlsplit(url).hostname} cannot be reached") from exc
+
+    def _tls_of(self, scheme: str) -> ssl.SSLContext | None:
+        if scheme != "https":
+            return None
+        if self._tls is None:
+            self._tls = self._policy.tls()
+        return self._tls
+
     async def _follow(self, url: str, server: str, accept: Sequence[str], *, max_bytes: int, cut: bool) -> Fetched:
         headers = {
             "User-Agent": f"Townsquare/{__version__} (+{server})",
@@ -125,16 +152,8 @@ class Outbound:
         addresses = await self._policy.look_up(place.host, place.port)
         if not addresses or not all(self._policy.may_connect(each, place.port) for each in addresses):
             raise FetchFailed("This address may not be asked")
-        if place.scheme == "https" and self._tls is None:
-            self._tls = self._policy.tls()
-        tls = self._tls if place.scheme == "https" else None
-        *others, last = sorted(addresses, key=lambda each: ":" in each)[:_ADDRESSES_TRIED]  # many have no IPv6 route
-        for address in others:
-            target = Target(address=address, port=place.port, host=place.host, path=place.path, tls=tls)
-            with contextlib.suppress(OSError):
-                return await exchange(target, headers, max_bytes=max_bytes)
-        target = Target(address=last, port=place.port, host=place.host, path=place.path, tls=tls)
-        return await exchange(target, headers, max_bytes=max_bytes)
+        target = Target(address="", port=place.port, host=place.host, path=place.path, tls=self._tls_of(place.scheme))
+        return await _first_that_answers(target, addresses, headers, max_bytes=max_bytes)
 
     @contextlib.asynccontextmanager
     async def _slot(self, host: str) -> AsyncIterator[None]:
@@ -150,6 +169,18 @@ class Outbound:
             self._sites[site] -= 1
             if not self._sites[site]:
                 del self._sites[site]
+
+
+async def _first_that_answers(
+    target: Target, addresses: Sequence[str], headers: dict[str, str], *, max_bytes: int, body: bytes | None = None
+) -> Answer:
+    """The answer of the first of the name's addresses that can be reached. Raises: OSError, BadAnswer."""
+    *others, last = sorted(addresses, key=lambda each: ":" in each)[:_ADDRESSES_TRIED]  # many have no IPv6 route
+    for address in others:
+        with contextlib.suppress(OSError):
+            at = msgspec.structs.replace(target, address=address)
+            return await exchange(at, headers, max_bytes=max_bytes, body=body)
+    return await exchange(msgspec.structs.replace(target, address=last), headers, max_bytes=max_bytes, body=body)
 
 
 def read_place(url: str) -> Place:

@@ -9,12 +9,11 @@ from townsquare.media.headers import read_header
 from townsquare.media.picture import Use
 from townsquare.model.account import Account
 from townsquare.model.errors import Invalid, NotFound
+from townsquare.social.cdn import delete_files, picture_keys
 from townsquare.social.media import store_profile_picture
 from townsquare.social.ports import Ports
 from townsquare.social.profile import Profile, ProfileChange, change_profile, check
 from townsquare.store.tables import ACCOUNTS
-
-_FIELDS = ("avatar", "avatar_static", "header", "header_static")
 
 
 async def change_profile_and_pictures(
@@ -42,7 +41,7 @@ async def change_profile_and_pictures(
     except BaseException:
         await ports.media.delete(list(new.values()))
         raise
-    await ports.media.delete(sorted(_keys(before) - _keys(after.account)))
+    await delete_files(ports, sorted(_keys(before) - _keys(after.account)))
     return after
 
 
@@ -55,4 +54,4 @@ def _check(field: str, data: bytes) -> None:
 
 
 def _keys(account: Account) -> set[str]:
-    return {key for field in _FIELDS if (key := getattr(account, field))}
+    return set(picture_keys(account))

@@ -27,4 +27,5 @@ LANES: tuple[Lane, ...] = (
     Lane(name="index", concurrency=2, about="Statuses and accounts made findable."),
     Lane(name="mail", concurrency=4, most_out=16, about="Messages to users' addresses."),
     Lane(name="cleanup", concurrency=1, most_out=16, about="What was deleted, removed page by page."),
+    Lane(name="cdn", concurrency=2, most_out=16, about="Deleted files, taken out of the CDN."),
 )

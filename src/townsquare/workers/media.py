@@ -3,8 +3,8 @@
 Box: workers.
 """
 
-from townsquare.model.tasks import DeleteMedia, ProcessMedia, Task
-from townsquare.social import media
+from townsquare.model.tasks import DeleteFiles, DeleteMedia, ProcessMedia, PurgeFiles, Task
+from townsquare.social import cdn, media
 from townsquare.social.ports import Ports
 from townsquare.workers.jobs import Job
 
@@ -19,7 +19,19 @@ async def delete_media(task: DeleteMedia, ports: Ports) -> None:
     await media.remove(ports, task.media_ids)
 
 
+async def delete_files(task: DeleteFiles, ports: Ports) -> None:
+    """Delete files that nothing names any more, here and at the CDN."""
+    await cdn.delete_files(ports, task.keys)
+
+
+async def purge_files(task: PurgeFiles, ports: Ports) -> None:
+    """Tell the CDN that files are gone."""
+    await cdn.purge(ports, task.keys)
+
+
 JOBS: dict[type[Task], Job] = {
     ProcessMedia: Job(process_media, tries=3, timeout_s=60.0),
     DeleteMedia: Job(delete_media),
+    DeleteFiles: Job(delete_files),
+    PurgeFiles: Job(purge_files),
 }
