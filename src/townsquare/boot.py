@@ -105,6 +105,12 @@ async def _rabbit_queue(plan: _Plan) -> Queue:
     return await RabbitQueue.open(plan.url, clock=plan.clock, lanes=[lane.name for lane in LANES])
 
 
+async def _kafka_queue(plan: _Plan) -> Queue:
+    with _of_cluster():
+        from townsquare.queue.kafka import KafkaQueue
+    return await KafkaQueue.open(plan.url, [lane.name for lane in LANES], clock=plan.clock)
+
+
 async def _memory_cache(plan: _Plan) -> MemoryCache:
     assert plan.streaming is not None
     shared = not plan.settings.streaming.startswith("memory:")
@@ -203,6 +209,8 @@ ENGINES: dict[str, dict[str, Open]] = {
     "queue": {
         "sqlite": _sqlite_queue,
         "memory": _memory_queue,
+        "kafka": _kafka_queue,
+        "kafkas": _kafka_queue,
         "amqp": _rabbit_queue,
         "amqps": _rabbit_queue,
     },

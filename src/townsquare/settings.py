@@ -47,7 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         "file:feeds.ring"
     )
     queue: Annotated[
-        str, _about("Where work waits: sqlite:FILE, amqp://USER:PASSWORD@HOST/VHOST (RabbitMQ) or memory:.")
+        str,
+        _about("Where work waits: sqlite:FILE, kafka://HOST[,HOST], amqp://USER:PASSWORD@HOST/VHOST or memory:."),
     ] = "sqlite:queue.db"
     streaming: Annotated[
         str, _about("How processes tell each other news: local:FOLDER, redis://HOST:PORT or memory:.")

@@ -54,9 +54,11 @@ FEEDS = ["memory", "ring_file", "redis"]
 MAIL = ["memory", "log"]
 MEDIA = ["memory", "disk", "s3"]
 RABBIT = [pytest.mark.slow, pytest.mark.xdist_group("rabbitmq")]  # one after the other: one test kills it
+KAFKA = [pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 QUEUE = [
     "memory",
     "sqlite",
+    pytest.param("kafka", marks=KAFKA),
     pytest.param("rabbitmq", marks=RABBIT),
     pytest.param("rabbitmq-quorum", marks=RABBIT),
 ]
@@ -144,6 +146,11 @@ async def open_queue(engine: str, folder: Path, clock: Clock) -> Queue:
         return MemoryQueue(clock)
     if engine == "sqlite":
         return await SqliteQueue.open(folder / "queue.db", clock=clock)
+    if engine == "kafka":
+        url = kafka_url(folder)
+        from townsquare.queue.kafka import KafkaQueue  # noqa: PLC0415  # its driver may not be here
+
+        return await KafkaQueue.open(url, clock=clock)
     return await RabbitQueue.open(rabbit_url(folder, kind=engine.partition("-")[2] or "classic"), clock=clock)
 
 
@@ -163,6 +170,12 @@ def rabbit_url(folder: Path, *, kind: str = "classic") -> str:
     """RabbitMQ, with queues of the folder's own."""
     url = servers().url("rabbitmq", needs="pamqp")
     return f"{url}?prefix={zlib.crc32(bytes(folder)):08x}&partitions=4&type={kind}"
+
+
+def kafka_url(folder: Path) -> str:
+    """Kafka, with topics of the folder's own."""
+    server = servers().url("kafka", needs="confluent_kafka")
+    return f"{server}?prefix=t{zlib.crc32(bytes(folder)):08x}&partitions=8"
 
 
 def memcached_outer(folder: Path) -> Outer:

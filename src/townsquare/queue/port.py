@@ -1,6 +1,6 @@
 """The queue's promise: messages by lane, in order per key, each given until it is acknowledged.
 
-Box: queue. Engines: memory, sqlite, rabbitmq. Suite: tests/contract/queue.
+Box: queue. Engines: memory, sqlite, kafka, rabbitmq. Suite: tests/contract/queue.
 """
 
 from collections.abc import Sequence
