@@ -91,6 +91,12 @@ async def _cassandra_store(plan: _Plan) -> Store:
     return await CassandraStore.open(plan.url, TABLES, clock=plan.clock)
 
 
+async def _mongo_store(plan: _Plan) -> Store:
+    with _of_cluster():
+        from townsquare.store.mongo import MongoStore
+    return await MongoStore.open(plan.url, TABLES, clock=plan.clock)
+
+
 async def _memory_queue(plan: _Plan) -> MemoryQueue:
     return MemoryQueue(plan.clock)
 
@@ -205,7 +211,13 @@ async def _log_mail(plan: _Plan) -> LogMailer:
 
 
 ENGINES: dict[str, dict[str, Open]] = {
-    "store": {"sqlite": _sqlite_store, "memory": _memory_store, "cassandra": _cassandra_store},
+    "store": {
+        "sqlite": _sqlite_store,
+        "memory": _memory_store,
+        "cassandra": _cassandra_store,
+        "mongodb": _mongo_store,
+        "mongodb+srv": _mongo_store,
+    },
     "queue": {
         "sqlite": _sqlite_queue,
         "memory": _memory_queue,

@@ -38,7 +38,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     store: Annotated[
         str,
-        _about("Where rows are kept: sqlite:FILE, cassandra://HOST[,HOST...][:PORT]/KEYSPACE[?dc=NAME] or memory:."),
+        _about(
+            "Where rows are kept: sqlite:FILE, cassandra://HOST[,HOST...][:PORT]/KEYSPACE[?dc=NAME], "
+            "mongodb://HOST[:PORT][,HOST...]/DATABASE[?OPTIONS], mongodb+srv://HOST/DATABASE or memory:."
+        ),
     ] = "sqlite:townsquare.db"
     cache: Annotated[
         str, _about("Where made values are kept: memory:, redis://HOST:PORT/DB or memcached://HOST:PORT.")

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.contract.servers import servers
+from tests.contract.servers import mongo_server, servers
 from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memcached import MemcachedOuter
 from townsquare.cache.memory import MemoryCache
@@ -63,6 +63,7 @@ QUEUE = [
     pytest.param("rabbitmq-quorum", marks=RABBIT),
 ]
 SEARCH = ["memory", "embedded"]
+MONGO = [pytest.mark.slow, pytest.mark.xdist_group("mongo")]
 CASSANDRA = [pytest.mark.slow, pytest.mark.xdist_group("cassandra")]  # one after the other: they share its tables
 # strict: memory, checked; chaos: SQLite, checked and in disorder
 STORES = [
@@ -72,6 +73,8 @@ STORES = [
     "chaos",
     pytest.param("cassandra", marks=CASSANDRA),
     pytest.param("strict-cassandra", marks=CASSANDRA),
+    pytest.param("mongo", marks=MONGO),
+    pytest.param("strict-mongo", marks=MONGO),
 ]
 STREAMING = ["memory", "local", "redis"]
 
@@ -94,9 +97,11 @@ async def open_store(engine: str, tables: Sequence[Table[Any]], clock: Clock) ->
             store = MemoryStore(tables, clock=clock)
         elif engine in ("cassandra", "strict-cassandra"):
             store = await _empty_cassandra(tables, clock)
+        elif engine in ("mongo", "strict-mongo"):
+            store = await _empty_mongo(tables, clock)
         else:
             store = await SqliteStore.open(Path(folder) / "store.db", tables, clock=clock)
-        if engine in ("strict", "chaos", "strict-cassandra"):
+        if engine in ("strict", "chaos", "strict-cassandra", "strict-mongo"):
             store = StrictStore(store, tables, clock=clock, chaos=engine == "chaos")
         try:
             yield store
@@ -107,6 +112,13 @@ async def open_store(engine: str, tables: Sequence[Table[Any]], clock: Clock) ->
 async def _empty_cassandra(tables: Sequence[Table[Any]], clock: Clock) -> Store:
     server = servers().url("cassandra", needs="acsylla")
     from tests.contract.cassandra_keyspaces import empty_store  # noqa: PLC0415  # its driver may not be here
+
+    return await empty_store(server, tables, clock)
+
+
+async def _empty_mongo(tables: Sequence[Table[Any]], clock: Clock) -> Store:
+    server = mongo_server()
+    from tests.contract.mongo_databases import empty_store  # noqa: PLC0415  # its driver may not be here
 
     return await empty_store(server, tables, clock)
 

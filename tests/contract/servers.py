@@ -60,6 +60,12 @@ def servers() -> Servers:
     return Servers()
 
 
+def mongo_server() -> str:
+    """A MongoDB: the real one that `TOWNSQUARE_TEST_MONGO_URL` names (its databases `contract_...` are ours), or the
+    stand-in."""
+    return os.environ.get("TOWNSQUARE_TEST_MONGO_URL") or servers().url("mongo", needs="pymongo")
+
+
 def _share(name: str) -> TextIO:
     folder = places().folder(name)
     folder.mkdir(parents=True, exist_ok=True)

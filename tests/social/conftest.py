@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.contract.servers import servers
+from tests.contract.servers import mongo_server, servers
 from tests.work import do_all
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
@@ -106,8 +106,11 @@ class _GoingClock(SetClock):
 
 
 async def _clock_and_store() -> tuple[SetClock, Store]:
-    """`TOWNSQUARE_TEST_STORE=cassandra` tries the verbs over the real one; its tables stay full, as ids are new."""
-    if os.environ.get("TOWNSQUARE_TEST_STORE") != "cassandra":
+    """`TOWNSQUARE_TEST_STORE=cassandra` or `mongo`: the verbs over these; their tables stay full, as ids are new."""
+    engine = os.environ.get("TOWNSQUARE_TEST_STORE")
+    if engine == "mongo":
+        return await _mongo()
+    if engine != "cassandra":
         clock = SetClock(NOW_MS)
         return clock, MemoryStore(TABLES, clock=clock)
     server = servers().url("cassandra", needs="acsylla")
@@ -116,6 +119,15 @@ async def _clock_and_store() -> tuple[SetClock, Store]:
 
     clock = _GoingClock()
     return clock, await CassandraStore.open(keyspace_url(server, TABLES), TABLES, clock=clock)
+
+
+async def _mongo() -> tuple[SetClock, Store]:
+    server = mongo_server()
+    from tests.contract.mongo_databases import tables_url  # noqa: PLC0415  # its driver may not be here
+    from townsquare.store.mongo import MongoStore  # noqa: PLC0415
+
+    clock = _GoingClock()
+    return clock, await MongoStore.open(tables_url(server, TABLES), TABLES, clock=clock)
 
 
 @asynccontextmanager
