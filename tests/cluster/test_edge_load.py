@@ -172,7 +172,7 @@ def test_web_processes_are_replaced_under_load_and_nothing_fails(here: Town, ann
     try:
         assert all(each.open.wait(20) for each in streams)
         with under_load(here, ann["token"]) as asking:
-            for role in (*here.webs, here.workers):
+            for role in here.roles:
                 assert role.stop() == 0
                 role.start()
                 if role.port:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from tests.cluster.own_nginx import OwnNginx
+from tests.cluster.profiles import EMBEDDED, Profile
 from tests.live import START_S, LiveServer, environment, free_port
 
 
@@ -22,6 +23,7 @@ class Role:
 
     words: list[str]
     log: Path
+    data: Path
     port: int = 0
     process: subprocess.Popen[bytes] = field(init=False)
 
@@ -59,18 +61,27 @@ class Town:
     """All of it."""
 
     nginx: OwnNginx
-    data: Path
     webs: list[Role]
-    workers: Role
+    workers: list[Role]
+    profile: Profile = EMBEDDED
 
     @property
     def url(self) -> str:
         """Where people come in."""
         return self.nginx.url
 
-    def account(self, name: str) -> dict[str, str]:
+    @property
+    def roles(self) -> list[Role]:
+        """All processes."""
+        return [*self.webs, *self.workers]
+
+    def cli(self, *words: str) -> Any:
+        """Run a command on the first machine; its last line of JSON."""
+        return LiveServer(self.webs[0].process, self.webs[0].data, self.url).cli(*words)
+
+    def account(self, name: str, *, role: str = "user") -> dict[str, str]:
         """Make an account; its id, username and token."""
-        return LiveServer(self.webs[0].process, self.data, self.url).account(name)
+        return LiveServer(self.webs[0].process, self.webs[0].data, self.url).account(name, role=role)
 
     def client(self, token: str = "", **more: Any) -> httpx.Client:
         """A client that comes through NGINX."""
@@ -79,32 +90,41 @@ class Town:
 
 
 @contextmanager
-def town(folder: Path, *, webs: int = 2, **settings: Any) -> Iterator[Town]:
-    """A running town; `settings` are the edge's."""
-    data = folder / "data"
+def town(
+    folder: Path, *, webs: int = 2, workers: int = 1, profile: Profile = EMBEDDED, **settings: Any
+) -> Iterator[Town]:
+    """A running town; `settings` are the edge's. Its servers must run. Where they are shared, each process has a data
+    folder of its own, as on a machine of its own."""
     ports = [free_port() for _ in range(webs)]
     nginx = OwnNginx(folder / "nginx", edge_upstreams=[f"127.0.0.1:{port}" for port in ports], **settings)
-    data.mkdir()
     lines = [f'url = "{nginx.url}"', "test_mode = true", 'trusted_proxies = ["127.0.0.1"]', "drain_s = 10"]
     lines += [f'{name} = "{value}"' for name, value in settings.items() if name == "media_url"]
-    (data / "townsquare.toml").write_text("\n".join(lines) + "\n")
-    roles = [
-        Role(["web", "--data", str(data), "--bind", f"127.0.0.1:{port}"], folder / f"web{n}.log", port)
-        for n, port in enumerate(ports)
-    ]
-    made = Town(nginx, data, roles, Role(["workers", "--data", str(data)], folder / "workers.log"))
+    lines += [f'{box} = "{url}"' for box, url in profile.boxes(folder / "shared").items()]
+
+    def role(name: str, *words: str, port: int = 0) -> Role:
+        data = folder / (name if profile.servers else "data")
+        data.mkdir(exist_ok=True)
+        (data / "townsquare.toml").write_text("\n".join(lines) + "\n")
+        return Role([*words, "--data", str(data)], folder / f"{name}.log", data, port)
+
+    made = Town(
+        nginx,
+        [role(f"web{n}", "web", "--bind", f"127.0.0.1:{port}", port=port) for n, port in enumerate(ports)],
+        [role(f"workers{n}", "workers") for n in range(workers)],
+        profile,
+    )
     try:
-        for role in (*made.webs, made.workers):
-            role.start()
-            if role.port:
-                role.wait_ready()
+        for each in made.roles:
+            each.start()
+            if each.port:
+                each.wait_ready()
         nginx.start()
         yield made
     finally:
         nginx.close()
-        for role in (*made.webs, made.workers):
-            if hasattr(role, "process") and role.process.poll() is None:
-                role.process.send_signal(signal.SIGTERM)
-        for role in (*made.webs, made.workers):
-            if hasattr(role, "process"):
-                role.process.wait(timeout=40)
+        running = [each for each in made.roles if hasattr(each, "process")]
+        for each in running:
+            if each.process.poll() is None:
+                each.process.send_signal(signal.SIGTERM)
+        for each in running:
+            each.process.wait(timeout=40)

@@ -1,0 +1,82 @@
+"""A whole cluster on this machine, for looking at: `python -m tests.cluster.up --profile cassandra`.
+
+Starts the profile's servers, three web and two worker processes as if on five machines, and NGINX before them; fills
+them with people, prints the address, and stops all of it on Ctrl-C.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.cluster.profiles import CASSANDRA, PROFILES, Profile
+from tests.cluster.town import Town, town
+from tests.engines import control
+from tests.live import PASSWORD
+
+WEBS, WORKERS = 3, 2
+
+
+@contextmanager
+def cluster(profile: Profile, folder: Path, *, webs: int = WEBS, workers: int = WORKERS) -> Iterator[Town]:
+    """A town on servers that are started for it, without data, and stopped behind it."""
+    with _servers(profile.servers), town(folder, webs=webs, workers=workers, profile=profile) as made:
+        yield made
+
+
+@contextmanager
+def _servers(names: Sequence[str]) -> Iterator[None]:
+    try:
+        for name in names:  # one after another: nodes of a store join one at a time
+            if not control.start(name, fresh=True):
+                raise control.StartError(f"{name} runs already: python -m tests.engines stop {name}")
+            print(f"{name} answers after {control.wait(name):.1f} s: {control.url(name)}", flush=True)
+        yield
+    finally:
+        for name in reversed(names):
+            control.stop(name)
+
+
+def lacking(profile: Profile) -> str:
+    """What to type where servers are not installed; empty where all are."""
+    names = [name for name in (*profile.servers, "nginx") if control.missing(name) is not None]
+    return f'{", ".join(names)} not installed: make engines ARGS="{" ".join(names)}"' if names else ""
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster.up", description=__doc__)
+    parser.add_argument("--profile", choices=sorted(PROFILES), default=CASSANDRA.name)
+    parser.add_argument("--people", type=int, default=50, help="how many to fill it with; 0: none")
+    options = parser.parse_args()
+    profile = PROFILES[options.profile]
+    if sentence := lacking(profile):
+        print(sentence, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with (
+            TemporaryDirectory(prefix="townsquare-cluster-") as folder,
+            cluster(profile, Path(folder)) as made,
+        ):
+            made.cli("accounts", "create", "owner", "--email", "owner@example.org", "--password", PASSWORD,
+                     "--role", "owner", "--confirmed")  # fmt: skip
+            print(f"{WEBS} web and {WORKERS} worker processes run behind NGINX", flush=True)
+            if options.people:
+                made.cli("seed", "--people", str(options.people))
+                print(f"{options.people} people live here", flush=True)
+            print(f"Townsquare is ready: {made.url} (owner@example.org, {PASSWORD}). Ctrl-C stops it all.", flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        print("stopped")
+    except control.StartError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
