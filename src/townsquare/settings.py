@@ -123,6 +123,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 0.01
     log_format: Annotated[Literal["text", "json"], _about("text: lines for people. json: one object a line.")] = "text"
     log_requests: Annotated[bool, _about("Whether each request has a line in the log.")] = False
+    notice_s: Annotated[
+        float, _about("Seconds that a stopping web process serves on after saying that it is not ready, for balancers.")
+    ] = 0.0
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
 
     @property

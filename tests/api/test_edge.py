@@ -1,5 +1,6 @@
 """What stands before the web server."""
 
+import dataclasses
 from typing import Any, cast
 
 import httpx
@@ -7,8 +8,14 @@ import httpx
 from tests.api.conftest import URL, Server
 from townsquare.edge.addresses import RealAddresses
 from townsquare.edge.health import Health
+from townsquare.feeds.memory import MemoryFeeds
 from townsquare.model.errors import Unavailable
+from townsquare.queue.port import Message
 from townsquare.social.ports import Ports
+from townsquare.social.readiness import Look, Readiness
+from townsquare.store.memory import MemoryStore
+from townsquare.store.port import Key, R, Table
+from townsquare.store.tables import TABLES
 from townsquare.web.routes import Access, Request, Response, Route, json_response
 from townsquare.web.server.app import make_app
 
@@ -32,21 +39,63 @@ async def test_the_application_sees_the_real_address(server: Server) -> None:
         assert (await doubting.get("/api/v1/address", headers=headers)).json() == "127.0.0.1"
 
 
+class Away(MemoryFeeds):
+    """Rings that may be away."""
+
+    away = False
+
+    async def has(self, account: int) -> bool:
+        if self.away:
+            raise Unavailable("Redis does not answer at 10.0.0.7:6379")
+        return await super().has(account)
+
+
+class Silent(MemoryStore):
+    """A store that may be away."""
+
+    away = False
+
+    async def get(self, table: Table[R], key: Key) -> R | None:
+        if self.away:
+            raise Unavailable("The store does not answer")
+        return await super().get(table, key)
+
+
 async def test_health(server: Server) -> None:
-    faults: list[Exception] = []
-
-    async def check() -> None:
-        if faults:
-            raise faults[0]
-
-    health = Health(cast(Any, server.app), check)
+    store, feeds = Silent(TABLES, clock=server.clock), Away()
+    await server.ports.streaming.start()
+    health = Health(cast(Any, server.app), Readiness(dataclasses.replace(server.ports, store=store, feeds=feeds)))
     async with client(health) as asking:
-        for path in ("/health", "/health/live", "/health/ready", "/health/ready/"):
-            assert (await asking.get(path)).text == "OK"
+        assert (await asking.get("/health/live")).text == "OK"
+        for path in ("/health", "/health/ready", "/health/ready/"):
+            answer = await asking.get(path)
+            assert answer.status_code == 200
+            assert answer.json()["ready"]
+        checks = {name: look["ok"] for name, look in answer.json()["checks"].items()}
+        assert checks == {"store": True, "queue": True, "feeds": True, "streaming": True}
         assert (await asking.get("/health/other")).status_code == 404
-        faults.append(Unavailable("The store does not answer"))
-        assert (await asking.get("/health/ready")).status_code == 503
+        store.away = True
+        answer = await asking.get("/health/ready")
+        assert (answer.status_code, answer.json()["checks"]["store"]) == (503, {"ok": False})
         assert (await asking.get("/health/live")).status_code == 200
-        faults.clear()
+        store.away = False
+        assert (await asking.get("/health/ready")).status_code == 200
+        feeds.away = True
+        server.clock.advance(seconds=3)
+        answer = await asking.get("/health/ready")
+        assert (answer.status_code, answer.json()["checks"]["feeds"]) == (200, {"ok": False})
+        assert "10.0.0.7" not in answer.text
         health.stop()
-        assert (await asking.get("/health/ready")).status_code == 503
+        answer = await asking.get("/health/ready")
+        assert (answer.status_code, answer.json()["stopping"]) == (503, True)
+        assert "connection" not in answer.headers
+        health.end()
+        assert (await asking.get("/health/live")).headers["connection"] == "close"
+
+
+async def test_readiness_tells_how_long_work_waits(server: Server) -> None:
+    await server.ports.queue.put([Message(lane="fan_out", key=1, id=1, body=b"x")])
+    server.clock.advance(seconds=90)
+    report = await Readiness(server.ports).report()
+    assert report.ready
+    assert report.checks["queue"] == Look(answers=True, waiting=1, oldest_s=90.0)

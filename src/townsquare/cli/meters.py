@@ -16,6 +16,7 @@ from townsquare.metrics.watch import Watch
 from townsquare.model.errors import TownsquareError
 from townsquare.settings import Settings
 from townsquare.social.ports import Ports
+from townsquare.social.readiness import Readiness
 from townsquare.store.tables import SETTINGS
 from townsquare.web.routes import Route
 from townsquare.web.server.app import App
@@ -36,27 +37,34 @@ def check_desk(settings: Settings, *, shared: bool) -> None:
 
 
 @asynccontextmanager
-async def watched_ports(settings: Settings, role: str) -> AsyncIterator[tuple[Ports, Counted]]:
-    """The engines, and the list that the role adds to; counted and shown only where the setting says so.
+async def watched_ports(settings: Settings, role: str) -> AsyncIterator[tuple[Ports, Counted, Readiness]]:
+    """The engines, the list that the role adds to, counted and shown only where the setting says so, and its answer
+    to those who ask whether it should be given work.
 
     Raises: CannotStart.
     """
     if not settings.metrics:
         async with open_ports(settings) as ports:
-            yield ports, []
+            yield ports, [], Readiness(ports)
         return
     watch, process = Watch(), Process()
     async with open_ports(settings, watch=watch) as ports:
+        readiness = Readiness(ports)
+
+        async def ready() -> tuple[bool, bytes]:
+            report = await readiness.report()
+            return report.ready, report.json()
+
         counted: Counted = [process.read, watch.read, lambda: of_ports(ports)]
         desk = Desk(
             role,
             Path(settings.data) / "desk",
-            Sources(counted, lambda: of_all(ports), lambda: ports.store.get(SETTINGS, ("ready",))),
+            Sources(counted, lambda: of_all(ports), ready),
         )
         process.lag.start()
         try:
             await desk.open(settings.metrics)
-            yield ports, counted
+            yield ports, counted, readiness
         finally:
             process.lag.stop()
             await desk.close()

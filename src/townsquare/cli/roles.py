@@ -23,7 +23,7 @@ from townsquare.edge.health import Health
 from townsquare.settings import Settings
 from townsquare.social.links import owner_link
 from townsquare.social.ports import Ports
-from townsquare.store.tables import SETTINGS
+from townsquare.social.readiness import Readiness
 from townsquare.web.application import web_app
 from townsquare.web.routes import Route
 from townsquare.web.server.app import App
@@ -73,11 +73,11 @@ def run_web(
 ) -> None:
     """Serve until SIGTERM, then finish what was begun. `more_routes`: for measurements."""
 
-    async def serve(ports: Ports, counted: Counted) -> None:
+    async def serve(ports: Ports, counted: Counted, readiness: Readiness) -> None:
         hub = Hub(ports, payloads_of(ports))
         app = web_app(ports, hub, more_routes=more_routes)
         counted += [lambda: of_web(app, hub)]
-        health = Health(RealAddresses(app, settings.trusted_proxies), lambda: ports.store.get(SETTINGS, ("ready",)))
+        health = Health(RealAddresses(app, settings.trusted_proxies), readiness)
         config = uvicorn.Config(
             health,
             http=OneWriteProtocol,
@@ -94,7 +94,8 @@ def run_web(
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # uvicorn raises them again when it has ended: we end by ourselves
-        await _Server(config, sock, ready=ready, health=health, app=app).serve(sockets=[sock.dup()])
+        leave = _Leave(health, app, notice_s=settings.notice_s)
+        await _Server(config, sock, ready=ready, leave=leave).serve(sockets=[sock.dup()])
 
     _run(settings, "web", serve)
 
@@ -104,13 +105,14 @@ def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], No
 
     chosen = [lane for lane in LANES if not lanes or lane.name in lanes]
 
-    async def work(ports: Ports, counted: Counted) -> None:
+    async def work(ports: Ports, counted: Counted, readiness: Readiness) -> None:
         runner = Runner(ports, ALL_JOBS, chosen)
         scheduler = Scheduler(ports, ALL_PERIODIC, owner=f"{socket.gethostname()}:{os.getpid()}:{ports.new_id()}")
 
         counted += [lambda: of_workers(runner, scheduler)]
 
         def stop() -> None:
+            readiness.stop()
             runner.stop()
             scheduler.stop()
 
@@ -133,11 +135,11 @@ class _Server(uvicorn.Server):
     """Uvicorn, with a word when it listens, and one to the streams before it stops."""
 
     def __init__(
-        self, config: uvicorn.Config, sock: socket.socket, *, ready: Callable[[], None], health: Health, app: App
+        self, config: uvicorn.Config, sock: socket.socket, *, ready: Callable[[], None], leave: "_Leave"
     ) -> None:
         """`sock`: what is listened on; `serve` is given a copy, which uvloop closes with all that waits in it."""
         super().__init__(config)
-        self._sock, self._ready, self._health, self._app = sock, ready, health, app
+        self._sock, self._ready, self._leave = sock, ready, leave
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -145,8 +147,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Not ready any more; streams go elsewhere; what is in the queue of the socket is still served."""
-        self._health.stop()
-        await self._app.drain()
+        await self._leave()
         await asyncio.sleep(_LAST_CALL_S)  # answers meanwhile end their connections, so that none is cut off later
         for server in self.servers:
             server.close()
@@ -173,10 +174,24 @@ class _Server(uvicorn.Server):
         return made
 
 
-def _run(settings: Settings, role: str, live: Callable[[Ports, Counted], Awaitable[None]]) -> None:
+class _Leave:
+    """What a web process tells those who use it before it goes."""
+
+    def __init__(self, health: Health, app: App, *, notice_s: float) -> None:
+        self._health, self._app, self._notice_s = health, app, notice_s
+
+    async def __call__(self) -> None:
+        """Not ready any more; when balancers may know it, connections end and streams go elsewhere."""
+        self._health.stop()
+        await asyncio.sleep(self._notice_s)
+        self._health.end()
+        await self._app.drain()
+
+
+def _run(settings: Settings, role: str, live: Callable[[Ports, Counted, Readiness], Awaitable[None]]) -> None:
     async def whole_life() -> None:
-        async with watched_ports(settings, role) as (ports, counted):
-            await live(ports, counted)
+        async with watched_ports(settings, role) as (ports, counted, readiness):
+            await live(ports, counted, readiness)
 
     set_up_logging(settings)
     # What is kept in caches lives long: walking it for circles every few hundred requests was a tenth of their cost.

@@ -3,28 +3,26 @@
 Box: edge. An ASGI layer: it answers before limits, sessions and the store, so it answers also when these do not.
 """
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable
-
 from townsquare.edge.addresses import Application, Event, Receive, Scope, Send
-from townsquare.model.errors import TownsquareError
+from townsquare.social.readiness import Readiness
 
-CHECK_WITHIN_S = 1.0
-
-log = logging.getLogger(__name__)
+_TEXT, _JSON = b"text/plain; charset=utf-8", b"application/json"
 
 
 class Health:
-    """`/health/live` says that the process runs; `/health/ready` and `/health` that it serves and its store answers."""
+    """`/health/live` says that the process runs; `/health/ready` and `/health` that it serves and its store answers,
+    with a word on each engine."""
 
-    def __init__(self, app: Application, check: Callable[[], Awaitable[object]]) -> None:
-        """`check` asks the store something; what it raises means that we are not ready."""
-        self._app, self._check = app, check
+    def __init__(self, app: Application, readiness: Readiness) -> None:
+        self._app, self._readiness = app, readiness
         self._stopping = False
 
     def stop(self) -> None:
-        """From now on say that no more requests are wanted, and end each connection with its next answer."""
+        """From now on say that no more requests are wanted."""
+        self._readiness.stop()
+
+    def end(self) -> None:
+        """From now on end each connection with its next answer."""
         self._stopping = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,23 +33,12 @@ class Health:
             return
         path = scope["path"].rstrip("/")
         if path == "/health/live":
-            await _answer(send, 200, b"OK")
+            await _answer(send, 200, b"OK", kind=_TEXT)
         elif path in ("/health", "/health/ready"):
-            ready = await self._is_ready()
-            await _answer(send, 200 if ready else 503, b"OK" if ready else b"Not ready")
+            report = await self._readiness.report()
+            await _answer(send, 200 if report.ready else 503, report.json(), kind=_JSON)
         else:
             await self._app(scope, receive, send)
-
-    async def _is_ready(self) -> bool:
-        if self._stopping:
-            return False
-        try:
-            async with asyncio.timeout(CHECK_WITHIN_S):
-                await self._check()
-        except (TownsquareError, TimeoutError) as exc:
-            log.warning("not ready: %s", exc)
-            return False
-        return True
 
 
 def _last_answer(send: Send) -> Send:
@@ -65,9 +52,9 @@ def _last_answer(send: Send) -> Send:
     return closing
 
 
-async def _answer(send: Send, status: int, body: bytes) -> None:
+async def _answer(send: Send, status: int, body: bytes, *, kind: bytes) -> None:
     headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-type", kind),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
     ]

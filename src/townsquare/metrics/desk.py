@@ -18,7 +18,7 @@ import msgspec
 
 from townsquare.metrics.exposition import CONTENT_TYPE, Page, Reading, render
 from townsquare.metrics.slots import Slots
-from townsquare.model.errors import CannotStart, TownsquareError
+from townsquare.model.errors import CannotStart
 
 _OTHERS_WITHIN_S = 2.0
 _ASKED_WITHIN_S = 5.0
@@ -30,11 +30,12 @@ _WORDS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 503: "Service 
 
 
 class Sources(msgspec.Struct, frozen=True):
-    """What is read. `shared` is what all processes share, `ready` fails where this process should get no work."""
+    """What is read. `shared` is what all processes share, `ready` says whether this process should get work,
+    with the words for it."""
 
     own: Sequence[Callable[[], list[Reading]]]
     shared: Callable[[], Awaitable[list[Reading]]]
-    ready: Callable[[], Awaitable[object]]
+    ready: Callable[[], Awaitable[tuple[bool, bytes]]]
 
 
 class Desk:
@@ -128,12 +129,8 @@ class Desk:
         return 404, _TEXT, b"/metrics, /health/live and /health/ready are here\n"
 
     async def _readiness(self) -> tuple[int, str, bytes]:
-        try:
-            async with asyncio.timeout(_OTHERS_WITHIN_S):
-                await self._sources.ready()
-        except (TownsquareError, TimeoutError):
-            return 503, _TEXT, b"Not ready\n"
-        return 200, _TEXT, b"OK\n"
+        ready, words = await self._sources.ready()
+        return 200 if ready else 503, "application/json", words
 
 
 def bound(address: str, *, shared: bool) -> socket.socket:
