@@ -64,6 +64,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "&delivery=proxy|signed|public&public=URL or memory:."
         ),
     ] = "file:media"
+    video_mb: Annotated[int, Meta(description="Largest video or sound, in MiB, at most 99; 0: none.", ge=0, le=99)] = 99
+    video_minutes: Annotated[
+        int,
+        Meta(description="Longest video or sound, in minutes. Making one fit to be played takes a core.", ge=1, le=180),
+    ] = 20
     mail: Annotated[str, _about("How mail goes out: log: (written to the log and to data/mail) or memory:.")] = (
         "log:mail"
     )

@@ -146,7 +146,7 @@ def memory_ports(clock: SetClock, *, chaos: bool = False, **settings: Any) -> Po
 
 def ports_of_profile(clock: SetClock, folder: Path) -> Ports:
     """Engines as the profile has them, with keys of the folder's own."""
-    ports = memory_ports(clock)
+    ports = memory_ports(clock, data=str(folder))
     profile = os.environ.get("TOWNSQUARE_TEST_PROFILE", "memory")
     if profile == "memory":
         return ports

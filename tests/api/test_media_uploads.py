@@ -110,7 +110,7 @@ async def test_version_two_waits_for_a_worker_a_moment(server: Server) -> None:
 
 REFUSED = {
     "must be a JPEG": b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
-    "Video and audio cannot be uploaded here yet": b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2mp41",
+    "This kind of video or sound cannot be used here": b"RIFF\x24\0\0\0AVI LIST",
     "less than 16 MB": still("jpeg") + bytes(16 << 20),
 }
 

@@ -3,11 +3,16 @@
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.api.conftest import Person, Server
 from tests.api.pages import Browser, Page, browser_of
 from townsquare.kit.identicon import draw_avatar
+from townsquare.media import film_studio
+from townsquare.model.status import Media
+from townsquare.store.port import Put
+from townsquare.store.tables import MEDIA
 
 
 @pytest.fixture
@@ -324,3 +329,55 @@ async def test_pictures_in_forms_count_as_uploads(server: Server, ann: Person) -
     assert "Slow down a little" in answer.text
     assert "retry-after" in answer.headers
     assert (await browser.send(form, "/do/post", status="words")).status_code == 303
+
+
+async def test_a_film_waits_for_a_click_and_a_sound_too(server: Server, ann: Person) -> None:
+    browser = await browser_of(server, ann)
+    for kind, extension in (("video", "mp4"), ("gifv", "mp4"), ("audio", "mp3")):
+        row = Media(
+            media_id=server.ports.new_id(),
+            account_id=ann.account.account_id,
+            state="ready",
+            kind=kind,
+            original=f"ab/cd/{'0' * 28}.{extension}",
+            preview=f"ab/cd/{'1' * 28}.jpg" if kind != "audio" else "",
+            width=640,
+            height=360,
+            description='a "test" card',
+        )
+        await server.ports.store.write([Put(MEDIA, row)])
+        form = await browser.open("/compose")
+        answer = await browser.send(form, "/do/post", status="", **{"media_ids[]": str(row.media_id)})
+        assert answer.status_code == 303
+        page = await browser.open(f"/@ann/{answer.headers['location'].rpartition('-')[2]}")
+        player = re.search(r"<(?:video|audio) [^>]+>", page.text)
+        assert player is not None
+        assert f'src="/media/{row.original}"' in player[0]
+        assert {"controls", 'preload="none"'} <= set(player[0].rstrip(">").split(" "))
+        assert 'aria-label="a &quot;test&quot; card"' in player[0]
+        assert (" loop" in player[0]) == (kind == "gifv")
+        assert "autoplay" not in player[0]
+        if kind != "audio":
+            assert f'poster="/media/{row.preview}" width="640" height="360"' in player[0]
+    assert "media-src 'self'" in page.answer.headers["content-security-policy"]
+
+
+async def test_a_film_in_a_form_that_is_still_worked_on_stays(
+    server: Server, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film_studio, "programs", lambda: ("ffmpeg", "ffprobe"))
+    monkeypatch.setattr("townsquare.web.pages.compose._FILM_WAIT_S", 0.01)
+    browser = await browser_of(server, ann)
+    form = await browser.open("/compose")
+    head = b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2mp41"
+    files = {"file1": ("x.mp4", head, "video/mp4")}
+    answer = await browser.send(form, "/do/post", files=files, status="Look", description1="A card")
+    assert answer.status_code == 422
+    assert "still being worked on" in answer.text
+    (row, *others), _ = await server.ports.store.scan(MEDIA, limit=9)
+    assert (row.state, row.description, others) == ("pending", "A card", [])
+    again = Page(answer)
+    assert again.forms["/do/post"].values["media_ids[]"] == [str(row.media_id)]
+    await server.ports.store.write([Put(MEDIA, msgspec.structs.replace(row, state="ready", original="a/b/c.mp4"))])
+    answer = await browser.send(again, "/do/post")
+    assert answer.status_code == 303

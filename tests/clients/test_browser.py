@@ -59,7 +59,7 @@ def person(chromium: Browser, live: LiveServer, name: str, *, scripts: bool) -> 
 def post_picture(page: Page, picture: Path, text: str) -> str:
     """Post a picture with a description from home; the post's path."""
     page.locator("#text").fill(text)
-    page.locator(".extras summary", has_text="Pictures").click()
+    page.locator(".extras summary", has_text="Media").click()
     page.get_by_label("Picture 1").set_input_files(picture)
     page.get_by_label("Description").first.fill("Green hills under a grey sky")
     page.get_by_role("button", name="Post", exact=True).click()

@@ -28,7 +28,7 @@ MIME_TYPES = {
 
 NOT_A_PICTURE = "Validation failed: File must be a JPEG, PNG, GIF, WebP or AVIF picture"
 BROKEN = "Validation failed: File is not a picture that can be read"
-NO_VIDEO = "Validation failed: Video and audio cannot be uploaded here yet"
+NO_VIDEO = "Validation failed: This kind of video or sound cannot be used here"
 NO_HEIC = "Validation failed: HEIC pictures cannot be read here; send it as JPEG"
 
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})

@@ -68,7 +68,7 @@ class StatusCounts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A picture (later: video, sound) that somebody uploaded."""
+    """A picture, film or sound that somebody uploaded."""
 
     media_id: int
     account_id: int
@@ -86,6 +86,9 @@ class Media(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     focus: tuple[float, float] | None = None
     status_id: int = 0  # what it is attached to
     error: str = ""
+    duration_ms: int = 0  # of a film or sound
+    frame_rate: str = ""  # frames a second, as a fraction: 30000/1001
+    bitrate: int = 0  # bits per second
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -157,6 +157,16 @@ class ProcessMedia(Task, frozen=True):
         return self.media_id
 
 
+class ProcessFilm(Task, frozen=True):
+    """Turn an uploaded film or sound into what is played."""
+
+    lane: ClassVar[str] = "film"
+    media_id: int
+
+    def key(self) -> int:
+        return self.media_id
+
+
 class FetchCard(Task, frozen=True):
     """Fetch what the page behind a status's first link says of itself."""
 
@@ -279,6 +289,7 @@ AnyTask = (
     | NotifyMentions
     | PollEnded
     | ProcessMedia
+    | ProcessFilm
     | FetchCard
     | IndexStatus
     | IndexAccount

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from townsquare import __version__
+from townsquare.media import probe
+from townsquare.media.containers import AUDIO_MIME_TYPES, VIDEO_MIME_TYPES
 from townsquare.media.headers import MAX_BYTES, MAX_PIXELS, MIME_TYPES
 from townsquare.render.content import content_html
 from townsquare.settings import Settings
@@ -26,15 +28,6 @@ PRIVACY_POLICY = (
 )
 _POLL = {"max_options": 4, "max_characters_per_option": 50, "min_expiration": 300, "max_expiration": 2_629_746}
 _STATUSES = {"max_characters": 500, "max_media_attachments": 4, "characters_reserved_per_url": 23}
-_MEDIA = {
-    "supported_mime_types": tuple(MIME_TYPES.values()),
-    "description_limit": 10_000,
-    "image_size_limit": MAX_BYTES,
-    "image_matrix_limit": MAX_PIXELS,
-    "video_size_limit": 103_809_024,
-    "video_frame_rate_limit": 120,
-    "video_matrix_limit": 8_294_400,
-}
 _ACCOUNTS = {
     "max_display_name_length": 40,
     "max_note_length": 500,
@@ -57,6 +50,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     active_month: int
     contact: msgspec.Raw | None  # the owner's account
     vapid_key: str
+    plays: bool  # whether films and sounds can be uploaded
 
 
 def instance_dict(settings: Settings, facts: Facts) -> dict[str, Any]:
@@ -84,7 +78,7 @@ def instance_dict(settings: Settings, facts: Facts) -> dict[str, Any]:
             "vapid": {"public_key": facts.vapid_key},
             "accounts": _ACCOUNTS,
             "statuses": _STATUSES,
-            "media_attachments": _MEDIA,
+            "media_attachments": _media_dict(settings, facts),
             "polls": _POLL,
             "translation": {"enabled": False},
             "timelines_access": {
@@ -130,11 +124,25 @@ def instance_v1_dict(settings: Settings, facts: Facts) -> dict[str, Any]:
                 "max_pinned_statuses": _ACCOUNTS["max_pinned_statuses"],
             },
             "statuses": _STATUSES,
-            "media_attachments": _MEDIA,
+            "media_attachments": _media_dict(settings, facts),
             "polls": _POLL,
         },
         "contact_account": facts.contact,
         "rules": rule_dicts(settings),
+    }
+
+
+def _media_dict(settings: Settings, facts: Facts) -> dict[str, Any]:
+    """What may be uploaded."""
+    pictures = tuple(MIME_TYPES.values())
+    return {
+        "supported_mime_types": pictures + VIDEO_MIME_TYPES + AUDIO_MIME_TYPES if facts.plays else pictures,
+        "description_limit": 10_000,
+        "image_size_limit": MAX_BYTES,
+        "image_matrix_limit": MAX_PIXELS,
+        "video_size_limit": settings.video_mb << 20,
+        "video_frame_rate_limit": probe.MAX_FRAME_RATE,
+        "video_matrix_limit": probe.MAX_PIXELS,
     }
 
 

@@ -18,8 +18,11 @@ def media_json(media: Media, base: str) -> bytes:
     ready = media.state == "ready"
     meta: dict[str, Any] = {}
     if ready and media.width and media.height:
-        meta["original"] = _size(media.width, media.height)
+        if media.kind == "image":
+            meta["original"] = _size(media.width, media.height)
         meta["small"] = _size(media.preview_width or media.width, media.preview_height or media.height)
+    if ready and media.duration_ms:
+        meta.update(_played(media))
     if media.focus is not None:
         meta["focus"] = {"x": media.focus[0], "y": media.focus[1]}
     return _encode(
@@ -36,6 +39,20 @@ def media_json(media: Media, base: str) -> bytes:
             "blurhash": media.blurhash or None,
         }
     )
+
+
+def _played(media: Media) -> dict[str, Any]:
+    """What is said of a film or a sound: in the entity's words, and before them in those that old clients read."""
+    duration_s = media.duration_ms / 1000
+    minutes, seconds = divmod(duration_s, 60)
+    length = f"{int(minutes) // 60}:{int(minutes) % 60:02}:{seconds:05.2f}"
+    said: dict[str, Any] = {"length": length, "duration": duration_s}
+    original: dict[str, Any] = {"duration": duration_s, "bitrate": media.bitrate}
+    if media.width and media.height:
+        above, _, below = media.frame_rate.partition("/")
+        said |= {"fps": round(int(above) / int(below)) if int(below or 0) else 0, **_size(media.width, media.height)}
+        original = {"width": media.width, "height": media.height, "frame_rate": media.frame_rate, **original}
+    return {**said, "original": original}
 
 
 def _size(width: int, height: int) -> dict[str, Any]:

@@ -31,6 +31,8 @@ async def claim(ports: Ports, account_id: int, media_ids: Sequence[int], *, stat
     if bad:
         raise Invalid(_not_found(bad))
     rows = [row for row in found if row is not None]
+    if len(rows) > 1 and any(row.kind in ("video", "gifv", "audio") for row in rows):
+        raise Invalid("Validation failed: Cannot attach a video to a post that already contains images")
     if any(row.state == "failed" for row in rows):
         raise Invalid("Validation failed: File could not be processed")
     if any(row.state != "ready" for row in rows):

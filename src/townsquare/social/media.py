@@ -5,27 +5,34 @@ at it, so that neither overwrites the other.
 """
 
 import asyncio
+import io
 import logging
-import secrets
 from collections.abc import Callable, Sequence
+from typing import BinaryIO
 
 import msgspec
 
-from townsquare.media.headers import read_header
+from townsquare.media.containers import container_of
+from townsquare.media.film_studio import NO_FFMPEG
+from townsquare.media.headers import MAX_BYTES, read_header
 from townsquare.media.picture import Picture, Use
 from townsquare.model.errors import Invalid, NotFound, Unavailable
 from townsquare.model.status import Media
-from townsquare.model.tasks import DeleteMedia, ProcessMedia
+from townsquare.model.tasks import AnyTask, DeleteMedia, ProcessFilm, ProcessMedia
 from townsquare.social.cdn import delete_files
+from townsquare.social.films import LOST, make_film
+from townsquare.social.media_files import new_key, store_picture
 from townsquare.social.ports import Ports
 from townsquare.social.timers import timer
 from townsquare.store.port import Put
 from townsquare.store.tables import MEDIA, STATUSES
 
+IMAGE = "image"
 MAX_DESCRIPTION = 10_000  # characters
 UNATTACHED_MS = 24 * 3_600_000  # how long an upload waits for its status
 _COMMIT_GRACE_MS = 3_600_000  # a status that is named but absent may still be on its way this long
 _TRIES = 5
+_HEAD_BYTES = 64  # that tell a film's container
 _FIRST_LOOK_S, _LOOK_S = 0.12, 0.06
 
 log = logging.getLogger(__name__)
@@ -55,24 +62,51 @@ async def upload(
     ports: Ports,
     *,
     account_id: int,
-    data: bytes,
+    file: BinaryIO,
     description: str = "",
     focus: tuple[float, float] | None = None,
     queue: bool = True,
 ) -> Media:
-    """Keep an upload that is still to be worked on: by a worker, or with `queue` False by the caller (`work_on`).
+    """Keep an upload that is still to be worked on: by a worker, or with `queue` False by the caller (`work_on`) where
+    it is a picture. Films always go to a worker.
 
-    Raises: Invalid where it cannot become a picture.
+    Raises: Invalid where it cannot become something to look at or listen to.
     """
     check_description(description)
-    read_header(data)
+    kind = _checked_kind(ports, file)
     media_id = ports.new_id()
-    raw = f"raw/{_key('bin')}"
-    await ports.media.put(raw, data, content_type="application/octet-stream")
-    row = Media(media_id=media_id, account_id=account_id, raw=raw, description=description, focus=focus)
+    raw = f"raw/{new_key('bin')}"
+    await ports.media.put_file(raw, file, content_type="application/octet-stream")
+    row = Media(media_id=media_id, account_id=account_id, kind=kind, raw=raw, description=description, focus=focus)
     sweep = timer(ports, DeleteMedia((media_id,)), due_ms=ports.clock.now_ms() + UNATTACHED_MS)
-    await ports.outbox.commit([sweep], [Put(MEDIA, row)], tasks=[ProcessMedia(media_id)] if queue else [])
+    tasks: list[AnyTask] = []
+    if kind != IMAGE:
+        tasks.append(ProcessFilm(media_id))
+    elif queue:
+        tasks.append(ProcessMedia(media_id))
+    await ports.outbox.commit([sweep], [Put(MEDIA, row)], tasks=tasks)
     return row
+
+
+def _checked_kind(ports: Ports, file: BinaryIO) -> str:
+    """What an upload will be, as far as its beginning tells.
+
+    Raises: Invalid.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    container = container_of(file.read(_HEAD_BYTES))
+    if container is None:
+        file.seek(0)
+        read_header(file.read(MAX_BYTES + 1))
+        return IMAGE
+    if not ports.settings.video_mb:
+        raise Invalid("Validation failed: Video and sound cannot be uploaded here")
+    if not ports.film_studio.is_open:
+        raise Invalid(NO_FFMPEG)
+    if size > ports.settings.video_mb << 20:
+        raise Invalid(f"Validation failed: File must be less than {ports.settings.video_mb} MB")
+    return "video" if container.may_move else "audio"
 
 
 async def work_on(ports: Ports, media_id: int) -> Media:
@@ -103,20 +137,24 @@ async def work_on(ports: Ports, media_id: int) -> Media:
 
 
 async def _make(ports: Ports, row: Media) -> Media:
-    data = await ports.media.get(row.raw)
     try:
-        if data is None:
-            raise Invalid("Validation failed: File was lost; please upload it again")
-        made = await ports.studio.make(data, Use.ATTACHMENT)
+        return await (_make_picture(ports, row) if row.kind == IMAGE else make_film(ports, row))
     except Invalid as exc:
         return msgspec.structs.replace(row, state="failed", error=str(exc), raw="")
+
+
+async def _make_picture(ports: Ports, row: Media) -> Media:
+    data = await ports.media.get(row.raw)
+    if data is None:
+        raise Invalid(LOST)
+    made = await ports.studio.make(data, Use.ATTACHMENT)
     small = made.beside or made.main
     return msgspec.structs.replace(
         row,
         state="ready",
         raw="",
-        original=await _store(ports, made.main),
-        preview=await _store(ports, small),
+        original=await store_picture(ports, made.main),
+        preview=await store_picture(ports, small),
         width=made.main.width,
         height=made.main.height,
         preview_width=small.width,
@@ -222,8 +260,8 @@ async def store_profile_picture(ports: Ports, data: bytes, *, kind: Use) -> Stor
     Raises: Invalid where it is no picture.
     """
     made = await ports.studio.make(data, kind)
-    key = await _store(ports, made.main)
-    return StoredPicture(key, await _store(ports, made.beside) if made.beside else key)
+    key = await store_picture(ports, made.main)
+    return StoredPicture(key, await store_picture(ports, made.beside) if made.beside else key)
 
 
 async def store_card_picture(ports: Ports, data: bytes) -> tuple[str, Picture, str]:
@@ -232,18 +270,7 @@ async def store_card_picture(ports: Ports, data: bytes) -> tuple[str, Picture, s
     Raises: Invalid where it is no picture.
     """
     made = await ports.studio.make(data, Use.CARD)
-    return await _store(ports, made.main), made.main, made.blurhash
-
-
-async def _store(ports: Ports, picture: Picture) -> str:
-    key = _key(picture.extension)
-    await ports.media.put(key, picture.data, content_type=picture.content_type)
-    return key
-
-
-def _key(extension: str) -> str:
-    name = secrets.token_hex(16)
-    return f"{name[:2]}/{name[2:4]}/{name[4:]}.{extension}"
+    return await store_picture(ports, made.main), made.main, made.blurhash
 
 
 async def _own(ports: Ports, media_id: int, account_id: int) -> Media:

@@ -10,6 +10,7 @@ from townsquare.cache.port import Cache
 from townsquare.feeds.port import Feeds
 from townsquare.kit.clock import Clock
 from townsquare.mail.port import Mailer
+from townsquare.media.film_studio import FilmStudio
 from townsquare.media.port import MediaStore
 from townsquare.media.studio import Studio
 from townsquare.queue.port import Queue
@@ -41,6 +42,7 @@ class Ports:
     new_id: Callable[[], int]  # snowflake
     passwords: Passwords = field(default_factory=Passwords)
     studio: Studio = field(default_factory=Studio)
+    film_studio: FilmStudio = field(default_factory=FilmStudio)
     outbound: Outbound = field(default_factory=Outbound)
     views: Views = field(default_factory=Views)
 

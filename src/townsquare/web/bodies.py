@@ -24,7 +24,7 @@ Receive = Callable[[], Awaitable[Event]]
 BODY_WITHIN_S = 30.0
 MAX_PARTS = 100
 MAX_FILES = 16
-_PART_HEADERS_BYTES = 8_192
+PART_HEADERS_BYTES = 8_192
 _MAX_JSON_DEPTH = MAX_DEPTH * 2
 
 _DECODER = msgspec.json.Decoder()
@@ -106,17 +106,19 @@ def _multipart(content_type: str, body: bytes, params: dict[str, Any]) -> dict[s
     options = MultipartParseOptions()
     options.max_body_part_count = MAX_PARTS
     options.max_body_part_buffer_size = len(body)
-    options.max_body_part_headers_size = _PART_HEADERS_BYTES
+    options.max_body_part_headers_size = PART_HEADERS_BYTES
     handler = MultipartFormHandler(options)
     files: dict[str, Upload] = {}
     pairs: list[tuple[str, Any]] = []
     try:
         for part in handler.deserialize(io.BytesIO(body), content_type, len(body)):
-            name, data = _text(part.name or ""), part.get_data()
+            name, data = checked_text(part.name or ""), part.get_data()
             if part.filename is None:
-                pairs.append((name, _text(data)))
+                pairs.append((name, checked_text(data)))
             elif len(files) < MAX_FILES:
-                files[name] = Upload(filename=_text(part.filename), content_type=part.content_type, data=data)
+                files[name] = Upload(
+                    filename=checked_text(part.filename), content_type=part.content_type, file=io.BytesIO(data)
+                )
             else:
                 raise BadRequest("Too many files")
     except (falcon.HTTPError, ValueError, LookupError) as exc:
@@ -125,7 +127,11 @@ def _multipart(content_type: str, body: bytes, params: dict[str, Any]) -> dict[s
     return files
 
 
-def _text(value: bytes | str) -> str:
+def checked_text(value: bytes | str) -> str:
+    """Text of a form.
+
+    Raises: BadRequest, UnicodeDecodeError.
+    """
     text = value.decode() if isinstance(value, bytes) else value
     if "\0" in text:
         raise BadRequest("Invalid parameters: string contains null byte")

@@ -1,4 +1,5 @@
-"""The Content-Security-Policy of pages: nothing inline, nothing from elsewhere, no frames.
+"""The Content-Security-Policy of pages: nothing inline, no frames, nothing from elsewhere but files of people where the
+media store serves them itself.
 
 Box: web.
 """

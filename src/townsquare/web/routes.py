@@ -3,13 +3,15 @@
 Box: web. One declaration per route: tests, docs, the limiter and the edge's configuration are made from it.
 """
 
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
+from townsquare.media.headers import MAX_BYTES
 from townsquare.model.account import Account, Token, User
 from townsquare.model.errors import NotFound, Unauthorized
 from townsquare.social.ports import Ports
@@ -59,11 +61,21 @@ class CacheClass(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file of a multipart body."""
+    """A file of a multipart body; a large one lies on the disk. It is closed when the request was answered."""
 
     filename: str
     content_type: str
-    data: bytes
+    file: BinaryIO
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.file.seek(0, io.SEEK_END)
+
+    def read(self) -> bytes:
+        """The whole file, up to as much as a picture may have and one byte more: that it is too large shows."""
+        self.file.seek(0)
+        return self.file.read(MAX_BYTES + 1)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -23,6 +23,7 @@ LANES: tuple[Lane, ...] = (
     Lane(name="counts", concurrency=2, most_out=1024, about="Reactions, replies, votes and statuses, counted."),
     Lane(name="graph", concurrency=4, about="Follows, blocks and mutes: what follows from them."),
     Lane(name="media", concurrency=1, most_out=4, about="Uploads turned into what is shown; each takes a core."),
+    Lane(name="film", concurrency=1, most_out=2, about="Films and sounds made fit to be played; each takes minutes."),
     Lane(name="cards", concurrency=8, most_out=32, about="Pages behind links, fetched for previews."),
     Lane(name="index", concurrency=2, about="Statuses and accounts made findable."),
     Lane(name="mail", concurrency=4, most_out=16, about="Messages to users' addresses."),

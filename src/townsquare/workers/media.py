@@ -3,7 +3,7 @@
 Box: workers.
 """
 
-from townsquare.model.tasks import DeleteFiles, DeleteMedia, ProcessMedia, PurgeFiles, Task
+from townsquare.model.tasks import DeleteFiles, DeleteMedia, ProcessFilm, ProcessMedia, PurgeFiles, Task
 from townsquare.social import cdn, media
 from townsquare.social.ports import Ports
 from townsquare.workers.jobs import Job
@@ -11,6 +11,11 @@ from townsquare.workers.jobs import Job
 
 async def process_media(task: ProcessMedia, ports: Ports) -> None:
     """Make the files of an upload; what is made already is left alone."""
+    await media.work_on(ports, task.media_id)
+
+
+async def process_film(task: ProcessFilm, ports: Ports) -> None:
+    """Make the files of a film or a sound; what is made already is left alone."""
     await media.work_on(ports, task.media_id)
 
 
@@ -31,6 +36,7 @@ async def purge_files(task: PurgeFiles, ports: Ports) -> None:
 
 JOBS: dict[type[Task], Job] = {
     ProcessMedia: Job(process_media, tries=3, timeout_s=60.0),
+    ProcessFilm: Job(process_film, tries=3, timeout_s=1_800.0),
     DeleteMedia: Job(delete_media),
     DeleteFiles: Job(delete_files),
     PurgeFiles: Job(purge_files),

@@ -68,7 +68,7 @@ def test_cve_2024_53863_only_listed_formats_reach_a_decoder(name: str) -> None:
     ],
 )
 def test_video_and_audio_are_refused_in_words(data: bytes) -> None:
-    with pytest.raises(Invalid, match="Video and audio cannot be uploaded here yet"):
+    with pytest.raises(Invalid, match="This kind of video or sound cannot be used here"):
         read_header(data + bytes(64))
 
 

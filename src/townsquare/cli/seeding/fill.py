@@ -6,6 +6,7 @@ their rank as posts of a few get most of the attention.
 
 import asyncio
 import colorsys
+import io
 import struct
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -148,7 +149,7 @@ class Filling:
                 upload = await media.upload(
                     self._ports,
                     account_id=account.account_id,
-                    data=draw(picture),
+                    file=io.BytesIO(draw(picture)),
                     description="Coloured hills under a pale sky",
                 )
                 await media.work_on(self._ports, upload.media_id)

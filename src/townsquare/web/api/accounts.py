@@ -147,7 +147,7 @@ async def changed_profile(request: Request, ports: Ports) -> Profile:
         given["fields"] = tuple((field.name, field.value) for field in asked.fields_attributes)
     if asked.source is not None:
         given.update(msgspec.structs.asdict(asked.source))
-    pictures = {name: file.data for name in ("avatar", "header") if (file := request.files.get(name)) and file.data}
+    pictures = {name: file.read() for name in ("avatar", "header") if (file := request.files.get(name)) and file.size}
     return await change_profile_and_pictures(ports, request.account.account_id, ProfileChange(**given), **pictures)
 
 

@@ -39,6 +39,7 @@ async def _facts(ports: Ports) -> render.Facts:
         active_month=stats.active_month,
         contact=msgspec.Raw(contact) if contact else None,
         vapid_key=await vapid_public_key(ports),
+        plays=ports.film_studio.is_open and ports.settings.video_mb > 0,
     )
 
 

@@ -1,4 +1,4 @@
-"""Uploading pictures, and what is said of them.
+"""Uploading pictures, films and sounds, and what is said of them.
 
 Box: web. Source: Mastodon API, /methods/media/
 """
@@ -14,8 +14,9 @@ from townsquare.social import media
 from townsquare.social.ports import Ports
 from townsquare.web.routes import Limit, Request, Response, Route
 
-BODY_LIMIT_BYTES = 18 << 20  # a picture of 16 MiB and what is around it
+BODY_LIMIT_BYTES = 101 << 20  # a film of 99 MiB and what is around it
 _WAIT_S = 1.0  # for the worker; most pictures take a third of that
+_FILM_WAIT_S = 20.0  # where the client waits for the whole
 _SCOPE = ("write:media",)
 
 
@@ -27,13 +28,15 @@ class _Said(msgspec.Struct):
 
 
 async def upload_and_wait(request: Request, ports: Ports) -> Response:
-    """Upload a picture; the answer comes when it is ready."""
+    """Upload a file; the answer comes when it is ready, of a film after 20 s at most."""
     row = await _upload(request, ports, queue=False)
+    if row.kind != media.IMAGE:
+        return await _finished(request, ports, await media.wait_until_made(ports, row, wait_s=_FILM_WAIT_S))
     return await _finished(request, ports, await media.work_on(ports, row.media_id))
 
 
 async def upload(request: Request, ports: Ports) -> Response:
-    """Upload a picture. 200 when it is ready; 202 with `url: null` when it is still worked on."""
+    """Upload a file. 200 when it is ready; 202 with `url: null` when it is still worked on."""
     row = await _upload(request, ports, queue=True)
     return await _finished(request, ports, await media.wait_until_made(ports, row, wait_s=_WAIT_S))
 
@@ -84,13 +87,13 @@ def read_focus(text: str | None) -> tuple[float, float] | None:
 
 async def _upload(request: Request, ports: Ports, *, queue: bool) -> Media:
     file = request.files.get("file")
-    if file is None or not file.data:
+    if file is None or not file.size:
         raise Invalid("Validation failed: File can't be blank", {"file": [("ERR_BLANK", "can't be blank")]})
     said = request.read(_Said)
     return await media.upload(
         ports,
         account_id=request.account.account_id,
-        data=file.data,
+        file=file.file,
         description=said.description or "",
         focus=read_focus(said.focus),
         queue=queue,

@@ -4,6 +4,7 @@ Box: web.
 """
 
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import msgspec
 
@@ -27,7 +28,8 @@ from townsquare.web.pages.parts.person import act
 from townsquare.web.pages.parts.post import ANCESTOR, Look, path_of, post
 from townsquare.web.routes import CacheClass, Limit, Request, Response, Route
 
-BODY_LIMIT_BYTES = 66 << 20  # four pictures of 16 MiB and what is around them
+BODY_LIMIT_BYTES = 101 << 20  # a film of 99 MiB, or four pictures of 16, and what is around them
+_FILM_WAIT_S = 20.0
 _SAID_PREFIX = "Validation failed: "
 
 
@@ -215,28 +217,42 @@ async def _pictures(
     Raises: Invalid for what is no picture; what came before it stays in `kept`.
     """
     me = request.account_id
-    for each in await _media(ports, [_number(text) for text in form.media_ids[:MAX_MEDIA]]):
-        said = _said(request, each.media_id)
-        if each.account_id != me:
+    for found in await _media(ports, [_number(text) for text in form.media_ids[:MAX_MEDIA]]):
+        said = _said(request, found.media_id)
+        if found.account_id != me:
             continue
+        each = await _made(ports, found)
         if each.media_id not in attached and said is not None and said != each.description:
             kept.append(await media.describe(ports, each.media_id, account_id=me, description=said))
         else:
             kept.append(each)
     for place in range(1, MAX_MEDIA + 1):
         file = request.files.get(f"file{place}")
-        if file is not None and file.data:
+        if file is not None and file.size:
             await count_upload(ports, request)
             words = request.params.get(f"description{place}", "")
-            kept.append(await _upload(ports, me, file.data, words if isinstance(words, str) else ""))
+            kept.append(await _upload(ports, me, file.file, words if isinstance(words, str) else ""))
+    if any(each.state == "pending" for each in kept):
+        raise Invalid("The video is still being worked on. Post again in a moment: nothing has to be sent anew.")
     return tuple(each.media_id for each in kept)
 
 
-async def _upload(ports: Ports, account_id: int, data: bytes, description: str) -> Media:
-    row = await media.upload(ports, account_id=account_id, data=data, description=description, queue=False)
-    row = await media.work_on(ports, row.media_id)
+async def _upload(ports: Ports, account_id: int, file: BinaryIO, description: str) -> Media:
+    row = await media.upload(ports, account_id=account_id, file=file, description=description, queue=False)
+    if row.kind == media.IMAGE:
+        row = await media.work_on(ports, row.media_id)
+    return await _made(ports, row)
+
+
+async def _made(ports: Ports, row: Media) -> Media:
+    """The upload when a worker has done with it, or as it is after some seconds.
+
+    Raises: Invalid where nothing could be made of it.
+    """
+    if row.state == "pending":
+        row = await media.wait_until_made(ports, row, wait_s=_FILM_WAIT_S)
     if row.state == "failed":
-        await media.discard(ports, row.media_id, account_id=account_id)
+        await media.discard(ports, row.media_id, account_id=row.account_id)
         raise Invalid(row.error)
     return row
 
@@ -248,7 +264,7 @@ def _said(request: Request, media_id: int) -> str | None:
 
 async def _media(ports: Ports, ids: Sequence[int]) -> list[Media]:
     found = await ports.store.get_many(MEDIA, [(each,) for each in ids]) if ids else []
-    return [each for each in found if each is not None and each.state == "ready"]
+    return [each for each in found if each is not None and each.state in ("ready", "pending")]
 
 
 async def ask_delete(request: Request, ports: Ports) -> Response:

@@ -20,7 +20,7 @@ from townsquare.web.pages.layout import hidden_fields, notice
 from townsquare.web.pages.parts import person
 from townsquare.web.routes import Request
 
-ACCEPTED = "image/jpeg,image/png,image/gif,image/webp,image/avif,image/heic"
+ACCEPTED = "image/jpeg,image/png,image/gif,image/webp,image/avif,image/heic,video/*,audio/*"
 DURATIONS_S = {
     300: "5 minutes",
     3_600: "1 hour",
@@ -112,7 +112,8 @@ def _kept(media: tuple[Media, ...]) -> Child:
     rows = []
     for each in media:
         name = f"said-{each.media_id}"
-        thumb = tag("img", src=f"/media/{each.preview or each.original}", alt="", width=64, height=64)
+        shown = each.preview or (each.original if each.kind == "image" else "")
+        thumb = tag("img", src=f"/media/{shown}", alt="", width=64, height=64) if shown else icon("image")
         keep = tag("input", type="checkbox", name="media_ids[]", value=each.media_id, checked=True)
         said = tag("input", id=name, name=name, value=each.description, maxlength=MAX_DESCRIPTION)
         rows.append(
@@ -146,7 +147,7 @@ def _files(entry: Entry) -> Child:
         rows.append(
             tag(
                 "div",
-                tag("label", f"Picture {place}", for_=file),
+                tag("label", f"Picture or video {place}", for_=file),
                 tag("input", type="file", id=file, name=file, accept=ACCEPTED),
                 tag("label", "Description", for_=said),
                 tag("textarea", "", id=said, name=said, rows=2, maxlength=MAX_DESCRIPTION,
@@ -154,7 +155,7 @@ def _files(entry: Entry) -> Child:
                 class_="upload",
             )
         )  # fmt: skip
-    return _part("image", "Pictures", *rows) if rows else None
+    return _part("image", "Media", *rows) if rows else None
 
 
 def _poll(entry: Entry) -> Child:

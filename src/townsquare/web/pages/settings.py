@@ -111,7 +111,7 @@ async def save_profile(request: Request, ports: Ports) -> Response:
         header_description=typed.header_description,
         **{name: getattr(typed, name) for name in _SWITCHES},
     )
-    pictures = {name: file.data for name in ("avatar", "header") if (file := request.files.get(name)) and file.data}
+    pictures = {name: file.read() for name in ("avatar", "header") if (file := request.files.get(name)) and file.size}
     try:
         await change_profile_and_pictures(ports, request.account.account_id, change, **pictures)
     except Invalid as error:

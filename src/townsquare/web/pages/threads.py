@@ -80,7 +80,8 @@ def _cards(view: StatusView, base: str, name: str) -> Markup:
         return tag("meta", name="robots", content="noindex, noarchive")
     url = status_url(status, account, base)
     said = " ".join((status.spoiler_text or status.text).split())[:_TEXT_CHARACTERS]
-    picture = next((m for m in view.fragment.media if m.state == "ready"), None)
+    seen = [m for m in view.fragment.media if m.state == "ready" and (m.preview or m.kind == "image")]
+    picture = seen[0] if seen else None
     hidden = status.sensitive or bool(status.spoiler_text)
     image = avatar_url(account, base)
     if picture is not None and not hidden:

@@ -3,11 +3,11 @@
 Box: web. Source: Mastodon API, as a real server answers
 """
 
-import re
 import zlib
 from dataclasses import dataclass
 
 from townsquare.web.policy import page_policy
+from townsquare.web.ranges import range_of
 from townsquare.web.routes import CacheClass, RawHeaders, Response, Route
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; form-action 'none'"
@@ -32,7 +32,6 @@ _EXPOSED = (
 )
 _ALL_METHODS = b"GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 _SHARED_OAUTH = ("/oauth/token", "/oauth/revoke", "/oauth/userinfo")
-_RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 _UNSAFE = str.maketrans({"\r": "%0D", "\n": "%0A", "\0": "%00"})
 
 
@@ -120,17 +119,9 @@ def part_of(response: Response, wanted: str | None) -> tuple[int, int] | None:
 
     Raises: ValueError where it lies outside.
     """
-    found = _RANGE.fullmatch(wanted) if wanted else None
-    if found is None or response.status != 200 or response.chunks is not None or found[0] == "bytes=-":
+    if response.status != 200 or response.chunks is not None:
         return None
-    size = len(response.body)
-    if not found[1]:
-        start, end = max(size - int(found[2]), 0), size
-    else:
-        start, end = int(found[1]), min(int(found[2]) + 1, size) if found[2] else size
-    if start >= end:
-        raise ValueError("outside")
-    return start, end
+    return range_of(wanted, len(response.body))
 
 
 def matches(if_none_match: str | None, tag: bytes) -> bool:

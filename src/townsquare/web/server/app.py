@@ -9,6 +9,7 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from townsquare.web.bodies import Disconnected, Receive
 from townsquare.web.csrf import check_csrf, server_key
 from townsquare.web.errors import OUR_FAULT, UNKNOWN_ROUTE, WRONG_METHOD, error_body, error_headers, status_of
 from townsquare.web.limits import Limiter
+from townsquare.web.multipart import close_files
 from townsquare.web.routes import Access, RawHeaders, Request, Response, Route
 from townsquare.web.server.answers import headers_of_route
 from townsquare.web.server.reading import Headers, Scope, is_plain_path, request_of, take_body
@@ -69,6 +71,7 @@ class App:
         self._ports, self._site, self._error_page, self._sockets = ports, site, error_page, sockets
         self._startup, self._shutdown = hooks
         self._base_url = ports.settings.base
+        self._folder = Path(ports.settings.data)
         self._secret_key = b""
         self._request_ids = itertools.count()
         self._request_prefix = secrets.token_hex(6)
@@ -123,6 +126,9 @@ class App:
         except Exception:
             log.exception("request %s failed: %s %s", request_id, scope["method"], ascii(scope["path"]))
             response = self._page_or_json(asked, 500, OUR_FAULT)
+        finally:
+            if asked.request is not None and asked.request.files:
+                close_files(asked.request.files)
         stop.meter.note(response.status, perf_counter() - began)
         if self._logs_requests:
             log.info("%s %s: %d", scope["method"], ascii(scope["path"]), response.status)
@@ -136,7 +142,7 @@ class App:
         request.session = await find_caller(ports, request)
         own += await self._limiter.count(request)
         request.session = admitted(route, request.session)
-        await take_body(request, receive)
+        await take_body(request, receive, folder=self._folder)
         if route.html and request.method in _CHECKED_METHODS:
             check_csrf(request)
         return await route.handler(request, ports)

@@ -5,11 +5,13 @@ Box: web.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from townsquare.web.bodies import Receive, parse_body, read_body
 from townsquare.web.cookies import read_cookies
 from townsquare.web.forms import decode_pairs, nest
+from townsquare.web.multipart import IN_MEMORY_BYTES, take_multipart
 from townsquare.web.routes import Request, Route
 
 Scope = Mapping[str, Any]
@@ -85,8 +87,8 @@ def request_of(
     )
 
 
-async def take_body(request: Request, receive: Receive) -> None:
-    """Read the body, where there is one, into the request's params and files.
+async def take_body(request: Request, receive: Receive, *, folder: Path) -> None:
+    """Read the body, where there is one, into the request's params and files; large files go to `folder`.
 
     Raises: BadRequest, TooLarge, Disconnected.
     """
@@ -97,6 +99,10 @@ async def take_body(request: Request, receive: Receive) -> None:
         limit = request.route.body_limit_bytes
     else:
         limit = request.route.body_limit_bytes if int(length) <= request.route.body_limit_bytes else -1
+    content_type = request.headers.get("content-type", "")
+    if limit > IN_MEMORY_BYTES < int(length or limit) and content_type.lower().startswith("multipart/form-data"):
+        request.files = await take_multipart(receive, content_type, request.params, limit=limit, folder=folder)
+        return
     body = await read_body(receive, limit=limit)
     if body:
-        request.files = parse_body(request.headers.get("content-type", ""), body, request.params)
+        request.files = parse_body(content_type, body, request.params)

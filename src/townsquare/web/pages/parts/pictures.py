@@ -1,6 +1,6 @@
-"""Pictures of a post, and the preview card of a link.
+"""Pictures, films and sounds of a post, and the preview card of a link.
 
-Box: web. Sizes are told beforehand, so that nothing jumps.
+Box: web. Sizes are told beforehand, so that nothing jumps; of a film or sound nothing is fetched before it is played.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,12 @@ _WEB = ("http://", "https://")
 
 
 def pictures(media: Sequence[Media]) -> Markup | None:
-    """One to four pictures in a grid, each with its description to read; None where there is none."""
+    """One to four pictures in a grid, or one film or sound, each with its description; None where there is none."""
     ready = [each for each in media if each.state == "ready"]
     if not ready:
         return None
-    return tag("div", [_picture(each) for each in ready], class_=f"media of-{min(len(ready), 4)}")
+    figures = [_picture(each) if each.kind == "image" else _played(each) for each in ready]
+    return tag("div", figures, class_=f"media of-{min(len(ready), 4)}")
 
 
 def _picture(each: Media) -> Markup:
@@ -34,8 +35,34 @@ def _picture(each: Media) -> Markup:
         ),
         href=f"/media/{each.original}",
     )
-    alt = tag("details", tag("summary", "ALT", aria_label="Description of the picture"), tag("p", said), class_="alt")
-    return tag("figure", link, alt if said else None)
+    return tag("figure", link, _description(said, "picture"))
+
+
+def _played(each: Media) -> Markup:
+    """A film or a sound with its browser's own controls."""
+    said = each.description
+    if each.kind == "audio":
+        player = tag("audio", src=f"/media/{each.original}", controls=True, preload="none", aria_label=said or "Sound")
+        return tag("figure", player, _description(said, "sound"), class_="sound")
+    player = tag(
+        "video",
+        src=f"/media/{each.original}",
+        poster=f"/media/{each.preview}" if each.preview else None,
+        width=each.width or None,
+        height=each.height or None,
+        controls=True,
+        preload="none",
+        playsinline=True,
+        loop=each.kind == "gifv",
+        aria_label=said or "Video without a description",
+    )
+    return tag("figure", player, _description(said, "video"), class_="film")
+
+
+def _description(said: str, what: str) -> Markup | None:
+    if not said:
+        return None
+    return tag("details", tag("summary", "ALT", aria_label=f"Description of the {what}"), tag("p", said), class_="alt")
 
 
 def card(each: Card | None) -> Markup | None:
