@@ -4,10 +4,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -91,14 +92,20 @@ class Town:
 
 @contextmanager
 def town(
-    folder: Path, *, webs: int = 2, workers: int = 1, profile: Profile = EMBEDDED, **settings: Any
+    folder: Path,
+    *,
+    webs: int = 2,
+    workers: int = 1,
+    profile: Profile = EMBEDDED,
+    more: Mapping[str, str] = MappingProxyType({}),
+    **edge: Any,
 ) -> Iterator[Town]:
-    """A running town; `settings` are the edge's. Its servers must run. Where they are shared, each process has a data
-    folder of its own, as on a machine of its own."""
+    """A running town, with `more` settings; from those of `edge` NGINX's file is made. Its servers must run. Where they
+    are shared, each process has a data folder of its own, as on a machine of its own."""
     ports = [free_port() for _ in range(webs)]
-    nginx = OwnNginx(folder / "nginx", edge_upstreams=[f"127.0.0.1:{port}" for port in ports], **settings)
+    nginx = OwnNginx(folder / "nginx", edge_upstreams=[f"127.0.0.1:{port}" for port in ports], **edge)
     lines = [f'url = "{nginx.url}"', "test_mode = true", 'trusted_proxies = ["127.0.0.1"]', "drain_s = 10"]
-    lines += [f'{name} = "{value}"' for name, value in settings.items() if name == "media_url"]
+    lines += [f'{name} = "{value}"' for name, value in more.items()]
     lines += [f'{box} = "{url}"' for box, url in profile.boxes(folder / "shared").items()]
 
     def role(name: str, *words: str, port: int = 0) -> Role:

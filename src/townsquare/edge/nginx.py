@@ -16,6 +16,7 @@ from townsquare.settings import Settings
 
 BROTLI_MODULES = "/usr/lib/nginx/modules"  # where Debian puts them
 PAGE_S = 2  # how long a page is kept for those who are not signed in
+FILE_S = 5  # how long a kept file is shown before it is asked for again; social/cdn.py waits longer
 _PATTERN_CHARACTERS = 3_000  # NGINX reads a word of at most 4,096
 _MEDIA = "/media/"
 _COMPRESSED = (
@@ -100,6 +101,7 @@ def _values(settings: Settings, *, brotli: bool) -> dict[str, str]:
         "files_size": f"{settings.edge_cache_gib}g",
         "media": settings.edge_media.rstrip("/"),
         "page_s": str(PAGE_S),
+        "file_s": str(FILE_S),
         "types": _COMPRESSED,
         "endings": "|".join(CONTENT_TYPES),
         "media_types": "\n".join(f"{kind} {ending};" for ending, kind in CONTENT_TYPES.items()),

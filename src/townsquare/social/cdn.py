@@ -14,7 +14,10 @@ from townsquare.model.account import Account
 from townsquare.model.tasks import PurgeFiles
 from townsquare.social.outbound import FetchFailed
 from townsquare.social.ports import Ports
+from townsquare.social.timers import timer
 
+# How long NGINX in front may still have a file that was deleted: told earlier, the CDN might fetch it once more.
+FORGOTTEN_MS = 7_000
 _DEADLINE_S = 20.0
 _FIELDS = ("avatar", "avatar_static", "header", "header_static")
 _encode = msgspec.json.Encoder().encode
@@ -28,9 +31,9 @@ async def delete_files(ports: Ports, keys: Sequence[str]) -> None:
     if not keys:
         return
     await ports.media.delete(list(keys))
-    # After they are gone: else the CDN might fetch them once more.
     if ports.settings.cdn:
-        await ports.outbox.commit(tasks=[PurgeFiles(tuple(keys))])
+        due_ms = ports.clock.now_ms() + FORGOTTEN_MS
+        await ports.store.write([timer(ports, PurgeFiles(tuple(keys)), due_ms=due_ms)])
 
 
 def picture_keys(account: Account) -> tuple[str, ...]:
