@@ -21,7 +21,7 @@ from townsquare.store.mongo_batches import Batches
 from townsquare.store.mongo_documents import Change, Seen, Side, seen, sortable
 from townsquare.store.mongo_schema import make_schema
 from townsquare.store.mongo_session import Document, Session
-from townsquare.store.port import Cell, Key, Put, R, Table, Write
+from townsquare.store.port import Cell, Key, Put, R, Stamped, Table, Write
 from townsquare.store.together import all_of
 
 LOOKS = 20  # at documents in which batch after batch is committed
@@ -81,7 +81,15 @@ class MongoStore:
     async def _rows(
         self, side: Side[R], ask: Callable[[], Coroutine[Any, Any, list[Document]]]
     ) -> tuple[list[R | None], list[Document]]:
-        """The rows that documents say, None for those that cannot be seen; and the documents.
+        """The rows that documents say, None for those that cannot be seen; and the documents."""
+        found, documents = await self._read(side, ask)
+        now_us = self._now_us()
+        return [side.row(each, now_us) for each in found], documents
+
+    async def _read(
+        self, side: Side[R], ask: Callable[[], Coroutine[Any, Any, list[Document]]]
+    ) -> tuple[list[Seen], list[Document]]:
+        """What documents say, and the documents.
 
         What was on its way when they were read may be committed when we look: then they are read once more, as others
         of them may have been read before they were told of the batch.
@@ -91,8 +99,7 @@ class MongoStore:
             documents = await ask()
             more = set(await self._batches.committed(side, documents)) - committed
             if not more:
-                now_us = self._now_us()
-                return [side.row(seen(document, committed), now_us) for document in documents], documents
+                return [seen(document, committed) for document in documents], documents
             committed |= more
         raise Unavailable(f"Too many write {side.name} at once")
 
@@ -253,6 +260,13 @@ class MongoStore:
         where: Document = {"_id": {"$gt": after.decode("ascii")}} if after else {}
         rows = await self._page(side, where, limit=limit, down=False)
         return [row for _, row in rows], rows[-1][0].encode() if rows and len(rows) == limit else b""
+
+    async def scan_stamped(self, table: Table[R], *, after: bytes = b"", limit: int) -> tuple[list[Stamped[R]], bytes]:
+        side: Side[R] = self._sides[table.name]
+        where: Document = {"_id": {"$gt": after.decode("ascii")}} if after else {}
+        found, documents = await self._read(side, lambda: self._session.many(side.name, where, limit=limit))
+        more = documents[-1]["_id"].encode() if len(documents) == limit else b""
+        return side.stamped(documents, found, self._now_us()), more
 
     async def sweep(self) -> int:
         """Finish what dead writers left; how many batches. Done by itself every few seconds."""

@@ -7,7 +7,7 @@ and `n` what is on its way in batches of several rows (`mongo_batches`), absent 
 Box: store. Shown for every table: docs/decisions/0002-the-waist.md.
 """
 
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Generic, NamedTuple
 
@@ -15,7 +15,7 @@ from bson.datetime_ms import DatetimeMS
 
 from townsquare.store.keys import encode
 from townsquare.store.mongo_session import Document, Update
-from townsquare.store.port import Key, R, Table
+from townsquare.store.port import Key, R, Stamped, Table
 from townsquare.store.rows import TOMBSTONE_KEPT_US, Codec
 
 NEVER_US = -(1 << 62)  # written before anything else: a document that has only what is on its way
@@ -23,12 +23,18 @@ ON_ITS_WAY = "n.0"
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _IN_ORDER = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
-_ORDERED = bytes.maketrans(_BASE64, _IN_ORDER)
+_ORDERED, _PLAIN = bytes.maketrans(_BASE64, _IN_ORDER), bytes.maketrans(_IN_ORDER, _BASE64)
 
 
 def sortable(key: bytes) -> str:
     """The bytes as text in their order. MongoDB has binary values of one length in order, but shorter ones first."""
     return b2a_base64(key, newline=False).rstrip(b"=").translate(_ORDERED).decode("ascii")
+
+
+def unsorted(text: str) -> bytes:
+    """What `sortable` was given."""
+    raw = text.encode("ascii").translate(_PLAIN)
+    return a2b_base64(raw + b"=" * (-len(raw) % 4))
 
 
 class Change(NamedTuple):
@@ -84,6 +90,15 @@ class Side(Generic[R]):
         if seen.value is None or (self.ttl_us is not None and seen.ts <= now_us - self.ttl_us):
             return None
         return self.codec.unpack(seen.value)
+
+    def stamped(self, documents: Sequence[Document], found: Sequence[Seen], now_us: int) -> list[Stamped[R]]:
+        """The rows and tombstones as `Store.scan_stamped` gives them."""
+        oldest_us = max(self.codec.oldest_us(now_us), NEVER_US)
+        return [
+            self.codec.stamped(unsorted(document["_id"]), each.value, int(each.ts))  # no Int64 of its driver
+            for document, each in zip(documents, found, strict=True)
+            if each.ts > oldest_us
+        ]
 
     def stored(self, value: bytes | None, ts: int) -> dict[str, Document]:
         """The change that makes a document say so."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.engines import CASSANDRA, open_store
+from tests.contract.engines import CASSANDRA, MONGO, open_store
 from townsquare.kit.clock import SetClock
 from townsquare.model.account import Account
 from townsquare.model.errors import Unavailable
@@ -37,6 +37,8 @@ WAYS = [
     ("strict", "sqlite"),
     pytest.param(("sqlite", "cassandra"), marks=CASSANDRA),
     pytest.param(("cassandra", "sqlite"), marks=CASSANDRA),
+    pytest.param(("sqlite", "mongo"), marks=MONGO),
+    pytest.param(("mongo", "sqlite"), marks=MONGO),
 ]
 
 
