@@ -8,7 +8,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -162,6 +162,10 @@ def meanings() -> dict[str, str]:
     }
 
 
+def _is_list(hint: Any) -> bool:
+    return get_origin(get_args(hint)[0]) is list
+
+
 def read_settings(environment: dict[str, str] | None = None, **options: Any) -> Settings:
     """The settings in force: defaults, then `townsquare.toml` in the data folder, environment, options.
 
@@ -173,7 +177,7 @@ def read_settings(environment: dict[str, str] | None = None, **options: Any) -> 
     for name, field in known.items():
         value = environment.get(f"TOWNSQUARE_{name.upper()}")
         if value is not None:
-            given[name] = [v.strip() for v in value.split(",") if v.strip()] if "list" in str(field.type) else value
+            given[name] = [v.strip() for v in value.split(",") if v.strip()] if _is_list(field.type) else value
     given.update({name: value for name, value in options.items() if value is not None})
     file = Path(given.get("data", "data")) / "townsquare.toml"
     if file.is_file():

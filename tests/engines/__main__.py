@@ -1,4 +1,7 @@
-"""`python -m tests.engines install|start|wait|stop|kill|status [NAME...]`: without names, all servers."""
+"""`python -m tests.engines install|start|wait|stop|kill|status [NAME...]`: without names, all servers.
+
+`install` knows the tools too.
+"""
 
 import argparse
 import sys
@@ -8,15 +11,17 @@ from tests.engines import control
 from tests.engines.known import SERVERS
 from tests.engines.places import places
 from tests.engines.server import InstallError
+from tests.engines.tools import TOOLS
 
 
 def install(name: str) -> str:
-    """Have the server on this machine."""
-    if control.missing(name) is None:
+    """Have the server or the tool on this machine."""
+    wanted = SERVERS.get(name) or TOOLS[name]
+    if wanted.missing(places()) is None:
         return "is there"
     began = time.monotonic()
-    SERVERS[name].install(places())
-    if (lacking := control.missing(name)) is not None:
+    wanted.install(places())
+    if (lacking := wanted.missing(places())) is not None:
         raise InstallError(f"{name}: {lacking} is still missing")
     return f"installed in {time.monotonic() - began:.0f} s"
 
@@ -52,10 +57,11 @@ def main() -> int:
     parser.add_argument("verb", choices=VERBS)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SERVERS)}")
     given = parser.parse_args()
-    if unknown := set(given.names) - set(SERVERS):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SERVERS)}")
+    known = {**SERVERS, **TOOLS} if given.verb == "install" else SERVERS
+    if unknown := set(given.names) - set(known):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     failed = 0
-    for name in given.names or SERVERS:
+    for name in given.names or known:
         print(f"{name}: ", end="", flush=True)
         try:
             print(VERBS[given.verb](name))
