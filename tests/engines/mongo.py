@@ -11,12 +11,22 @@ from tests.engines.server import Command, InstallError, ask
 
 JARS = maven.Jars("mongo-java-server", ["de.bwaldvogel:mongo-java-server-h2-backend:1.47.0"])
 
+# Like the real one it answers a write when that is in its file; left alone, H2 writes once a second.
 _MAIN = """import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.wire.message.MongoMessage;
 
 public class Main {
     public static void main(String[] args) {
-        MongoServer server = new MongoServer(new H2Backend(args[0]));
+        MongoServer server = new MongoServer(new H2Backend(args[0]) {
+            @Override
+            public Document handleMessage(MongoMessage message) {
+                Document answer = super.handleMessage(message);
+                commit();
+                return answer;
+            }
+        });
         server.bind("127.0.0.1", Integer.parseInt(args[1]));
         Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
     }
@@ -36,13 +46,15 @@ class Mongo:
         self.name, self._port = name, port
 
     def missing(self, where: Places) -> str | None:
-        built = (JARS.folder(where.installed) / "Main.class").exists()
+        folder = JARS.folder(where.installed)
+        built = (folder / "Main.class").exists() and (folder / "Main.java").read_text() == _MAIN
         return JARS.missing(where.installed) if built else "mongo-java-server"
 
     def install(self, where: Places) -> None:
         java = maven.java()
         JARS.install(where.installed)
         folder = JARS.folder(where.installed)
+        (folder / "Main.class").unlink(missing_ok=True)
         (folder / "Main.java").write_text(_MAIN)
         compiler = shutil.which("javac", path=str(Path(java).resolve().parent))
         if compiler is None:

@@ -92,7 +92,7 @@ class Session:
             raise ValueError(f"The setting store must look like {_FORM}.") from exc
         session = cls(client, database)
         try:
-            await session.command("ping")
+            await session._ask(client.admin.command("ping"))
         except BaseException:
             await session.close()
             raise
@@ -172,6 +172,10 @@ class Session:
     async def delete_all(self, collection: str, where: Document) -> None:
         """Remove all that match, each by itself."""
         await self._ask(self._db[collection].delete_many(where))
+
+    async def drop(self) -> None:
+        """Remove the whole database: for tests."""
+        await self._ask(self._client.drop_database(self.database))
 
     async def close(self) -> None:
         """Disconnect."""
