@@ -168,7 +168,7 @@ class RabbitConsumer:
 
     async def _stand(self) -> None:
         """Be in line everywhere. Raises: Unavailable."""
-        if self._joining is None or (self._joining.done() and not all(share.up for share in self._shares)):
+        if self._joining is None or (self._joining.done() and not self._is_up()):
             if self._settling is not None and not self._settling.done():
                 await asyncio.wait([self._settling])
             self._joining = asyncio.create_task(self._join(), name="join the queue")
@@ -178,6 +178,9 @@ class RabbitConsumer:
         elif not self._joining.cancelled() and (failed := self._joining.exception()) is not None:
             self._joining = None
             raise failed
+
+    def _is_up(self) -> bool:
+        return all(share.up for share in self._shares) and all(later.up for later in self._laters.values())
 
     async def _join(self) -> None:
         takes = self._home.takes

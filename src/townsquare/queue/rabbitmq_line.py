@@ -26,6 +26,7 @@ class Line:
         self._address, self._layout, self._on_loss = address, layout, lost
         self._making: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
+        self._opening = asyncio.Lock()
         self._puts: Channel | None = None
         self._plain: Channel | None = None
         self._lanes = dict[str, asyncio.Lock | None]()  # None: declared
@@ -47,15 +48,17 @@ class Line:
     async def puts(self, lanes: Iterable[str] = ()) -> Channel:
         """The channel with confirms; the queues of the lanes are there. Raises: Unavailable."""
         await self._ready(lanes)
-        if self._puts is None or self._puts.over is not None:
-            self._puts = await (await self.connection()).channel(confirms=True)
+        async with self._opening:
+            if self._puts is None or self._puts.over is not None:
+                self._puts = await (await self.connection()).channel(confirms=True)
         return self._puts
 
     async def plain(self, lanes: Iterable[str] = ()) -> Channel:
         """The channel without confirms; the queues of the lanes are there. Raises: Unavailable."""
         await self._ready(lanes)
-        if self._plain is None or self._plain.over is not None:
-            self._plain = await (await self.connection()).channel()
+        async with self._opening:
+            if self._plain is None or self._plain.over is not None:
+                self._plain = await (await self.connection()).channel()
         return self._plain
 
     def tell(self, to: bytes, body: bytes) -> None:

@@ -7,7 +7,7 @@ off.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from pamqp import commands
 
@@ -20,6 +20,7 @@ from townsquare.wire.amqp_channel import Channel, Refused
 
 _LOCKED = 405
 _LOOK_S = 0.05
+_AT_ONCE = 200
 
 
 class ParkedQueues:
@@ -32,46 +33,49 @@ class ParkedQueues:
         """Those of a lane, oldest first. Raises: Unavailable."""
         async with self._looking(lane) as channel:
             found = list[Parked]()
-            async for _, record in self._walk(channel, lane):
-                found.append(_parked(record))
-                if len(found) >= limit:
-                    break
+            while some := await self._next(channel, lane, min(limit - len(found), _AT_ONCE)):
+                found += [_parked(record) for _, record in some]
             return found
 
     @asynccontextmanager
     async def taken(self, lane: str, message_id: int) -> AsyncIterator[Record | None]:
         """One message, gone for good when the block ends well. Raises: Unavailable."""
         async with self._looking(lane) as channel:
-            async for tag, record in self._walk(channel, lane):
-                if record.message.id == message_id:
-                    yield record
-                    channel.ack(tag)
-                    await channel.settle()
-                    return
+            count = 1  # whoever goes through them all begins with the first
+            while some := await self._next(channel, lane, count):
+                for tag, record in some:
+                    if record.message.id == message_id:
+                        yield record
+                        channel.ack(tag)
+                        await channel.settle()
+                        return
+                count = _AT_ONCE
             yield None
 
-    async def _walk(self, channel: Channel, lane: str) -> AsyncIterator[tuple[int, Record]]:
-        while (found := await channel.get(self._layout.parked(lane))) is not None:
-            tag, data = found
-            try:
-                record = unpack(lane, data)
-            except Invalid:
-                continue  # not ours; it stays
-            yield tag, record
+    async def _next(self, channel: Channel, lane: str, count: int) -> list[tuple[int, Record]]:
+        """The next ones, of which the channel keeps hold. Raises: Unavailable."""
+        name, found = self._layout.parked(lane), list[tuple[int, Record]]()
+        async with self._line.answering():
+            some = await asyncio.gather(*[channel.get(name) for _ in range(count)])
+        for tag, data in (one for one in some if one is not None):
+            with suppress(Invalid):  # not ours; it stays
+                found.append((tag, unpack(lane, data)))
+        return found
 
     @asynccontextmanager
     async def _looking(self, lane: str) -> AsyncIterator[Channel]:
-        async with self._mine, self._line.answering():
-            await self._line.plain([lane])
-            connection = await self._line.connection()
-            lock = await self._locked()
-            channel = await connection.channel()
+        async with self._mine:
+            async with self._line.answering():
+                await self._line.plain([lane])
+                lock = await self._locked()
+                channel = await (await self._line.connection()).channel()
             try:
                 yield channel
             finally:
-                await channel.close()
-                await lock.ask(commands.Queue.Delete(queue=self._layout.operator))
-                await lock.close()
+                async with self._line.answering():
+                    await channel.close()
+                    await lock.ask(commands.Queue.Delete(queue=self._layout.operator))
+                    await lock.close()
 
     async def _locked(self) -> Channel:
         """A channel that holds the lock. Raises: Unavailable."""
