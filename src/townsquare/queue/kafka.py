@@ -201,12 +201,21 @@ class KafkaQueue:
         await self._looker.look(firsts, of, first_only=True)
         return oldest
 
+    async def trim(self) -> None:
+        """Let Kafka forget what is finished of ours, but for the ids that a successor wants to know.
+
+        Raises: Unavailable.
+        """
+        held = [place for consumer in self._consumers for place in consumer.trimmable().items()]
+        try:
+            await self._admin.trim({place: start - REMEMBER for place, start in held})
+        except KafkaException as exc:
+            raise translated(exc) from exc
+
     async def _trim_for_ever(self) -> None:
-        """Let Kafka forget what is finished, but for the ids that a successor wants to know."""
         while True:
             await asyncio.sleep(_TRIM_S)
-            held = [place for consumer in self._consumers for place in consumer.trimmable().items()]
             try:
-                await self._admin.trim({place: start - REMEMBER for place, start in held})
-            except (Unavailable, KafkaException) as exc:
+                await self.trim()
+            except (Unavailable, ValueError) as exc:
                 log.warning("what is done cannot be trimmed from Kafka just now: %s", exc)

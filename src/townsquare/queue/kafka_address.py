@@ -5,6 +5,7 @@ Box: queue. Source: https://kafka.apache.org/documentation/, librdkafka's CONFIG
 
 import logging
 import re
+import time
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -16,6 +17,7 @@ from townsquare.model.errors import Unavailable
 log = logging.getLogger(__name__)
 PORT = 9092
 ANSWER_WITHIN_S = 5.0
+_SAY_AGAIN_S = 60.0
 _FORM = (
     "kafka[s]://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...][?prefix=NAME&replication=COUNT&partitions=COUNT&sasl=NAME]"
 )
@@ -60,7 +62,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
             "security.protocol": protocol,
             **(log_in if self.user else {}),
             "log_level": 0,  # what matters comes as an error
-            "error_cb": _note,
+            "error_cb": _Notes().note,
             "reconnect.backoff.ms": 50,
             "reconnect.backoff.max.ms": 1000,
             "socket.connection.setup.timeout.ms": 3000,
@@ -112,8 +114,16 @@ def _count(name: str, text: str, most: int) -> int:
     return int(text)
 
 
-def _note(error: KafkaError) -> None:
-    if error.code() == KafkaError._ALL_BROKERS_DOWN:
-        log.warning("no broker of Kafka answers; trying again")
-    else:
-        log.info("Kafka: %s", error.str())
+class _Notes:
+    """What one client says: while nobody answers it says so again and again."""
+
+    def __init__(self) -> None:
+        self._silent_until_s = 0.0
+
+    def note(self, error: KafkaError) -> None:
+        """Log it, but not too often."""
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            log.info("Kafka: %s", error.str())
+        elif time.monotonic() >= self._silent_until_s:
+            self._silent_until_s = time.monotonic() + _SAY_AGAIN_S
+            log.warning("no broker of Kafka answers; trying again")

@@ -263,18 +263,19 @@ class KafkaConsumer:
             changed = [partition for partition in self._held.partitions.values() if partition.changed]
             if not changed or self._reader is None:
                 return
-            offsets = [TopicPartition(one.topic, one.number, one.start, one.text) for one in changed]
-            for partition in changed:
-                partition.changed = False
+            told = [partition.tell() for partition in changed]
+            offsets = [TopicPartition(one.topic, one.number, *each) for one, each in zip(changed, told, strict=True)]
             try:
                 async with asyncio.timeout(COMMIT_WITHIN_S):
                     await self._commit_now(self._reader, offsets)
             except (TimeoutError, KafkaException) as exc:
                 for partition in changed:
-                    partition.changed = True
+                    partition.kept(None)
                 if isinstance(exc, KafkaException):
                     raise translated(exc) from exc
                 raise Unavailable("The queue does not answer just now") from exc
+            for partition, each in zip(changed, told, strict=True):
+                partition.kept(each)
 
     async def _commit_now(self, reader: Reader, offsets: Sequence[TopicPartition]) -> None:
         while True:

@@ -3,6 +3,7 @@
 Box: queue. Memory is bounded: at most so many messages and bytes are read ahead, then reading pauses.
 """
 
+import secrets
 import struct
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
@@ -38,26 +39,36 @@ class Due(msgspec.Struct, frozen=True, order=True):
 
 
 class Held:
-    """Partitions by a number of their holding: one that is lost and comes again has another number."""
+    """Partitions by a number of their holding: one that is lost and comes again has another number, unless nobody had
+    it meanwhile (Kafka was away for longer than a lease): then what is out is out still, and is not given again.
+    """
 
     def __init__(self, names: Names, clock: Clock) -> None:
         self._names, self._clock = names, clock
         self.partitions = dict[int, Partition]()
         self._by_place = dict[Place, int]()
+        self._former = dict[Place, tuple[int, Partition]]()  # lost while there was more to tell of them
+        self._owner = secrets.token_hex(4)
         self._paused = set[Place]()
         self.ends = dict[Place, int]()  # where partitions ended when that was last told
         self._last, self._due, self._is_behind = 0, list[Due](), False
 
     def add(self, place: Place, *, start: int, text: str) -> None:
         """Hold one more."""
-        self._last += 1
-        self.partitions[self._last] = Partition(*place, start=start, text=text)
-        self._by_place[place] = self._last
+        holding, partition = self._former.pop(place, (0, None))
+        if partition is None or not partition.is_untouched(start, text):
+            self._last += 1
+            holding = self._last
+            partition = Partition(*place, start=start, text=text, owner=self._owner)
+        self.partitions[holding], self._by_place[place] = partition, holding
 
     def drop(self, places: Iterable[Place]) -> None:
         """Hold them no more."""
         for place in places:
-            self.partitions.pop(self._by_place.pop(place, 0), None)
+            holding = self._by_place.pop(place, 0)
+            partition = self.partitions.pop(holding, None)
+            if partition is not None and (partition.out or partition.changed):
+                self._former[place] = holding, partition
             self._paused.discard(place)
             self.ends.pop(place, None)
 
@@ -116,7 +127,7 @@ class Held:
     def find(self, delivery: Delivery) -> tuple[Partition, int] | None:
         """Where it is out; None where it is in other hands by now."""
         holding, offset = TOKEN.unpack(delivery.token)
-        partition = self.partitions.get(holding)
+        partition = self.partitions.get(holding) or dict(self._former.values()).get(holding)
         return None if partition is None or offset not in partition.out else (partition, offset)
 
     def due(self, limit: int) -> list[tuple[Partition, int, Envelope]]:

@@ -20,20 +20,23 @@ _MOST_CUTS = 126  # a state is cuts * 2, and 1 more while it is out
 
 
 class Partition:
-    """Used in the event loop only. `start`: the first offset that is not finished."""
+    """Used in the event loop only. `start`: the first offset that is not finished. `owner`: names the consumer."""
 
-    def __init__(self, topic: str, number: int, *, start: int, text: str) -> None:
-        self.topic, self.number, self.start = topic, number, start
+    def __init__(self, topic: str, number: int, *, start: int, text: str, owner: str = "") -> None:
+        self.topic, self.number, self.start, self._owner = topic, number, start, owner
         self.next = 0  # all before this offset has been read
         self.buffered = deque[tuple[int, Envelope]]()
         self.out = dict[int, Envelope]()
         self.size = 0  # bytes of bodies that are buffered
         self.leaving, self.changed = False, False
         self._states = _read(text)
+        self._told = set[tuple[int, str]]()  # commits: the last that was kept, and later ones that may have been
         self._seen = dict[tuple[int, int], int]()  # (id, turn) -> when, in ms
 
     def read(self, offset: int, envelope: Envelope, now_ms: int) -> bool:
         """Take note of a record; whether it is to be given. Records come in their order, some from before `start`."""
+        if offset < self.next:
+            return False  # once more, after it was lost and found
         self._reach(offset)
         name = (envelope.message.id, envelope.turn)
         if offset < self.start:
@@ -50,12 +53,6 @@ class Partition:
         self.buffered.append((offset, envelope))
         self.size += len(envelope.message.body)
         return True
-
-    def skip(self, offset: int) -> None:
-        """A record that is not ours to give is as good as finished."""
-        self._reach(offset)
-        if offset >= self.start:
-            self._finish(offset)
 
     def give(self) -> tuple[int, Envelope, int]:
         """The first that is buffered is out from now: its offset, and how often it was cut off here."""
@@ -89,17 +86,34 @@ class Partition:
                 self._states[at] = state & ~1
                 self.changed = True
 
+    def tell(self) -> tuple[int, str]:
+        """What to commit now: an offset and a text."""
+        self.changed = False
+        told = self.start, self._text()
+        self._told.add(told)
+        return told
+
+    def kept(self, told: tuple[int, str] | None) -> None:
+        """That is kept; None: it is not known what is."""
+        if told is None:
+            self.changed = True
+        else:
+            self._told = {told}
+
+    def is_untouched(self, start: int, text: str) -> bool:
+        """Whether what is kept is what was told here, so that nobody else has had it meanwhile."""
+        return bool(text) and (start, text) in self._told
+
     @property
     def is_full(self) -> bool:
         """Whether to wait for the first unfinished one before more is read."""
         return self.next - self.start >= WINDOW
 
-    @property
-    def text(self) -> str:
+    def _text(self) -> str:
         """What a successor must know beside `start`; empty where that is all. As much of it as a broker keeps."""
         kept = bytes(self._states).rstrip(b"\0")
         while kept:
-            text = base64.b85encode(zlib.compress(kept, 1)).decode()
+            text = f"{self._owner}:{base64.b85encode(zlib.compress(kept, 1)).decode()}"
             if len(text) <= MOST_TEXT:
                 return text
             kept = kept[: len(kept) // 2]
@@ -165,7 +179,7 @@ def unfinished(text: str, *, start: int, end: int) -> tuple[int, int]:
 def _read(text: str) -> bytearray:
     """The states as the predecessor left them: what it had out, it was cut off from."""
     try:
-        states = bytearray(zlib.decompress(base64.b85decode(text))) if text else bytearray()
+        states = bytearray(zlib.decompress(base64.b85decode(text.partition(":")[2]))) if text else bytearray()
     except (ValueError, zlib.error):
         return bytearray()  # of another version: some will be given again
     for at, state in enumerate(states):
