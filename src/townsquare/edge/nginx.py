@@ -24,6 +24,7 @@ _COMPRESSED = (
     "application/manifest+json image/svg+xml"
 )
 _WORD = re.compile(r"[A-Za-z0-9._:/\[\]@+-]+")
+_USER = re.compile(r"[a-z_][a-z0-9_-]*")
 _PATH = re.compile(r"/[A-Za-z0-9._/@+ -]*")
 _UPSTREAM = re.compile(r"[A-Za-z0-9.-]+:\d{1,5}( down)?|\[[0-9a-fA-F:]+\]:\d{1,5}( down)?")
 _ABOUT = {
@@ -71,6 +72,12 @@ def check(settings: Settings) -> None:
 
     Raises: ValueError with a sentence that names the setting.
     """
+    for name in ("url", "media_url"):
+        value = getattr(settings, name)
+        if value and not _WORD.fullmatch(value):
+            raise ValueError(f"The setting {name} cannot be {value!r}")
+    if settings.edge_cache_gib < 1:
+        raise ValueError("The setting edge_cache_gib must be 1 or more")
     for name in ("edge_listen", "edge_listen_tls", "edge_proxies"):
         for value in getattr(settings, name):
             if not _WORD.fullmatch(value):
@@ -84,7 +91,7 @@ def check(settings: Settings) -> None:
             raise ValueError(f"The setting {name} must be a whole path such as /var/lib/x, not {value!r}")
     if bool(settings.edge_certificate) != bool(settings.edge_certificate_key):
         raise ValueError("The settings edge_certificate and edge_certificate_key belong together; one is missing")
-    if not _WORD.fullmatch(settings.edge_user):
+    if not _USER.fullmatch(settings.edge_user):
         raise ValueError(f"The setting edge_user cannot be {settings.edge_user!r}")
 
 
