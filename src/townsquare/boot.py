@@ -4,15 +4,10 @@ Box: boot. ENGINES lists, per box, the schemes of its URL. Engines with a driver
 imported where they are opened. A process opens its ports once, and closes them in reverse.
 """
 
-import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from random import SystemRandom
-from secrets import token_hex
-from socket import gethostname
 from typing import Any
 
 from townsquare.cache.layered import LayeredCache
@@ -20,8 +15,6 @@ from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.feeds.ring_file import RingFile
 from townsquare.kit.clock import Clock, SystemClock
-from townsquare.kit.file_locks import lock_byte
-from townsquare.kit.snowflake import WORKERS, NoId, Snowflake
 from townsquare.mail.log import LogMailer
 from townsquare.mail.memory import MemoryMailer
 from townsquare.media.disk import DiskMedia
@@ -38,7 +31,7 @@ from townsquare.social.outbox import Outbox
 from townsquare.social.ports import Ports
 from townsquare.store.copying import check_copied
 from townsquare.store.memory import MemoryStore
-from townsquare.store.numbers import LeasedNumber
+from townsquare.store.numbers import ids_by_lease, ids_by_lock
 from townsquare.store.port import Store
 from townsquare.store.sqlite import SqliteStore
 from townsquare.store.tables import TABLES
@@ -283,7 +276,10 @@ async def open_ports(settings: Settings, *, watch: Watch | None = None) -> Async
         with _starting(settings, "store"):
             await check_version(store)
             await check_copied(store)
-            new_id = await _ids(settings, store, clock, stack)
+            if settings.store.split(":", 1)[0] in _LOCAL_STORES:
+                new_id = stack.enter_context(ids_by_lock(Path(settings.data) / "numbers.lock", clock))
+            else:
+                new_id = await stack.enter_async_context(ids_by_lease(store, clock))
         outbox = Outbox(store, queue, new_id)
         ports = Ports(
             store=store,
@@ -313,7 +309,7 @@ async def open_engine(settings: Settings, box: str) -> AsyncIterator[Any]:
     Raises: CannotStart.
     """
     check_engines(settings)
-    opened = await _open(settings, box, SystemClock())
+    opened = await _open(settings, box, SystemClock(), streaming=MemoryStreaming())
     try:
         yield opened
     finally:
@@ -342,54 +338,3 @@ def _starting(settings: Settings, box: str) -> Iterator[None]:
         raise CannotStart(f"{sentence}: start what the setting {box} names ({url}), or set {box} to another.") from exc
     except (ValueError, WrongVersion) as exc:
         raise CannotStart(str(exc)) from exc
-
-
-async def _ids(settings: Settings, store: Store, clock: Clock, stack: AsyncExitStack) -> Callable[[], int]:
-    """The maker of ids. Its number is this process's own: by a lock where all processes are on this machine, by a
-    lease where machines share the store."""
-    if settings.store.split(":", 1)[0] in _LOCAL_STORES:
-        lock = stack.enter_context(_WorkerNumber(Path(settings.data) / "numbers.lock"))
-        return _checked(Snowflake(clock, lock.number))
-    snowflake = Snowflake(clock, 0)
-    lease = LeasedNumber(store, clock, snowflake, owner=f"{gethostname()}:{os.getpid()}:{token_hex(4)}")
-    await lease.take()
-    stack.push_async_callback(lease.give_back)
-    renewing = asyncio.create_task(lease.run(), name="number")
-    stack.push_async_callback(_end, renewing)
-    return _checked(snowflake)
-
-
-async def _end(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.wait([task])
-
-
-def _checked(snowflake: Snowflake) -> Callable[[], int]:
-    def new_id() -> int:
-        try:
-            return snowflake()
-        except NoId as exc:
-            raise Unavailable("Nothing new can be written just now") from exc
-
-    return new_id
-
-
-class _WorkerNumber:
-    """A number that no other living process of this data folder has: a lock on one byte of a file, gone with the
-    process. The search begins anywhere, so that a number is not used again at once."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._file, self.number = path, -1, 0
-
-    def __enter__(self) -> "_WorkerNumber":
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        first = SystemRandom().randrange(WORKERS)
-        for n in range(WORKERS):
-            self.number = (first + n) % WORKERS
-            if lock_byte(self._file, self.number):
-                return self
-        os.close(self._file)
-        raise ValueError(f"All {WORKERS} numbers for processes are taken in {self._path}.")
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._file)

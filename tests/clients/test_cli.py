@@ -225,14 +225,41 @@ def test_workers_name_their_lanes(shell: Shell) -> None:
     assert "fan_out" in shell.refused("workers", "--lanes", "fan_out,cake", code=2)
 
 
-def test_doctor_looks_and_makes_nothing(shell: Shell) -> None:
+def test_doctor_looks_and_makes_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     done = shell.type("doctor", "--json")
     checks = {each["check"]: each["ok"] for each in json.loads(done.stdout)["checks"]}
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert not checks["engines"]
     assert not shell.data.exists()
     shell.make("ada")
-    assert all(each["ok"] for each in shell.json("doctor")["checks"])
+    for tool in ("ffmpeg", "ffprobe"):
+        (shell.data / tool).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(shell.data))
+    checks = {each["check"]: each for each in shell.json("doctor")["checks"]}
+    assert all(each["ok"] for each in checks.values())
+    assert checks["store: schema version"]["level"] == "ok"
+    monkeypatch.setenv("PATH", "")
+    done = shell.type("doctor")
+    assert done.exit_code == 1
+    assert "LOOK   video: ffmpeg and ffprobe not found" in done.stdout
+
+
+def test_doctor_names_what_is_not_for_real_people(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.make("ada")
+    (shell.data / "townsquare.toml").write_text(
+        'url = "https://example.org"\ntest_mode = true\nrelaxed_sync = true\n'
+        'store = "cassandra://user:secret@127.0.0.1:1/townsquare"\n'
+    )
+    shell.data.chmod(0o755)
+    (shell.data / "townsquare.toml").chmod(0o644)
+    done = shell.type("doctor", "--json")
+    assert done.exit_code == 2
+    assert "secret" not in done.output
+    checks = {each["check"]: each for each in json.loads(done.stdout)["checks"]}
+    named = {name for name, each in checks.items() if not each["ok"]} - {"video"}
+    assert named == {"url", "test mode", "durability", "mail", "rights", "machines", "store"}
+    assert checks["store"]["level"] == "wrong"
+    assert "trusted_proxies" in checks["url"]["about"]
 
 
 def test_seed_makes_the_same_people_again_for_the_same_number(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from townsquare.cache.outer import Keep, Outer
 from townsquare.cache.port import Cache, Kind, Load, Tally
 from townsquare.kit.clock import Clock
 from townsquare.model.errors import Unavailable
+from townsquare.model.findings import Examines, Finding
 from townsquare.streaming.port import Streaming
 
 T = TypeVar("T")
@@ -79,6 +80,10 @@ class LayeredCache:
     def tallies(self) -> list[Tally]:
         outer = [Tally("server", name, asked, self._missed[name]) for name, asked in self._asked.items()]
         return self._inner.tallies() + outer
+
+    async def examine(self) -> list[Finding]:
+        """What the server outside says. Raises: Unavailable."""
+        return await self._outer.examine() if isinstance(self._outer, Examines) else []
 
     async def close(self) -> None:
         if self._paying is not None and not self._paying.done():

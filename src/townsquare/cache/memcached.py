@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from townsquare.cache.outer import Found, Keep
 from townsquare.model.errors import Unavailable
+from townsquare.model.findings import Finding, fine
 from townsquare.wire.link import Link
 from townsquare.wire.memcached import Answer, Memcached
 
@@ -71,6 +72,11 @@ class MemcachedOuter:
         if answer.value is None:
             raise Unavailable("Memcached cannot do that just now")
         return int(answer.value)
+
+    async def examine(self) -> list[Finding]:
+        """For `townsquare doctor`. Raises: Unavailable."""
+        (answer,) = await (await self._memcached.link()).ask([b"version"])
+        return [fine("memcached", f"Memcached {b' '.join(answer.flags).decode(errors='replace')}")]
 
     async def close(self) -> None:
         await self._memcached.close()

@@ -9,8 +9,10 @@ from secrets import token_bytes
 from typing import Any, NamedTuple
 
 from townsquare.cache.outer import Found, Keep
+from townsquare.model.findings import Finding
 from townsquare.wire.link import Argument, Link
 from townsquare.wire.redis import Redis, sound_answers
+from townsquare.wire.redis_examine import examine
 from townsquare.wire.script import Script
 
 _LEASE_MS = 5_000  # a load that takes longer is not kept
@@ -88,6 +90,10 @@ class RedisOuter:
         if not amount:
             return int((await sound_answers(link, ["GET", name]))[0] or 0)
         return int((await sound_answers(link, ["INCRBY", name, amount], ["EXPIRE", name, ttl_s]))[0])
+
+    async def examine(self) -> list[Finding]:
+        """For `townsquare doctor`. Raises: Unavailable."""
+        return await examine(self._redis)
 
     async def close(self) -> None:
         await self._redis.close()

@@ -18,8 +18,10 @@ import numpy as np
 from townsquare.feeds.entries import checked, packed, page_of, sound
 from townsquare.feeds.port import RING_LENGTH, Ids, Page, Reason
 from townsquare.model.errors import Unavailable
+from townsquare.model.findings import Finding
 from townsquare.wire.link import Link
 from townsquare.wire.redis import Redis, sound_answers
+from townsquare.wire.redis_examine import examine
 from townsquare.wire.script import Script
 
 T = TypeVar("T")
@@ -128,6 +130,10 @@ class RedisFeeds:
             return bool((await sound_answers(link, ["EXISTS", self._key(link, account)]))[0])
 
         return await self._ask(has)
+
+    async def examine(self) -> list[Finding]:
+        """For `townsquare doctor`. Raises: Unavailable."""
+        return await examine(self._redis)
 
     async def close(self) -> None:
         await self._redis.close()

@@ -16,9 +16,11 @@ from confluent_kafka import KafkaException
 
 from townsquare.kit.clock import Clock
 from townsquare.model.errors import Unavailable
+from townsquare.model.findings import Finding
 from townsquare.queue.kafka_address import Address, read_url, translated
 from townsquare.queue.kafka_admin import Admin, Facts
 from townsquare.queue.kafka_consumer import KafkaConsumer
+from townsquare.queue.kafka_examine import examine
 from townsquare.queue.kafka_looker import Looker, ParkedView, Seen
 from townsquare.queue.kafka_partition import REMEMBER, unfinished
 from townsquare.queue.kafka_reader import Place, Reader
@@ -122,8 +124,12 @@ class KafkaQueue:
             return record is not None
 
     async def facts(self) -> Facts:
-        """How safe what is accepted is: for `townsquare doctor`. Raises: Unavailable."""
+        """How safe what is accepted is. Raises: Unavailable."""
         return await self._admin.facts()
+
+    async def examine(self) -> list[Finding]:
+        """For `townsquare doctor`. Raises: Unavailable."""
+        return examine(await self.facts())
 
     async def close(self) -> None:
         await asyncio.gather(*(consumer.close() for consumer in list(self._consumers)))

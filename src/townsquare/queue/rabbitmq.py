@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from townsquare.kit.clock import Clock
 from townsquare.model.errors import Unavailable
+from townsquare.model.findings import Finding, fine, warning, wrong
 from townsquare.queue import rabbitmq_depths as deep
 from townsquare.queue.port import Consumer, LaneDepth, Message, Parked
 from townsquare.queue.rabbitmq_consumer import RabbitConsumer
@@ -119,6 +120,22 @@ class RabbitQueue:
     async def discard(self, lane: str, message_id: int) -> bool:
         async with self._parked.taken(lane, message_id) as record:
             return record is not None
+
+    async def examine(self) -> list[Finding]:
+        """For `townsquare doctor`. Raises: Unavailable."""
+        connection = await self.puts.connection()
+        kind = self.layout.kind
+        about = f"durable {kind} queues, each message confirmed before it counts as accepted"
+        machines = len(self.puts.hosts)
+        return [
+            fine("rabbitmq", f"RabbitMQ {connection.version}"),
+            warning("rabbitmq queues", f"{about}; with {machines} machines add type=quorum to the setting queue")
+            if kind == "classic" and machines > 1
+            else fine("rabbitmq queues", about),
+            wrong("rabbitmq room", "it takes nothing more in: its memory or disk is full")
+            if connection.blocked
+            else fine("rabbitmq room", "it takes messages in"),
+        ]
 
     async def close(self) -> None:
         for consumer in list(self._consumers):

@@ -32,6 +32,11 @@ class Line:
         self._lanes = dict[str, asyncio.Lock | None]()  # None: declared
         self._failed_at, self._closed = -_NOT_AGAIN_FOR_S, False
 
+    @property
+    def hosts(self) -> tuple[tuple[str, int], ...]:
+        """The machines that the address names."""
+        return self._address.hosts
+
     async def connection(self) -> Connection:
         """The connection, made if there is none. Raises: Unavailable; ValueError where we are not let in."""
         if self._connection is None or not self._connection.up:

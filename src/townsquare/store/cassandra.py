@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from townsquare.kit.clock import Clock
 from townsquare.model.errors import Unavailable
+from townsquare.model.findings import Finding
+from townsquare.store.cassandra_examine import examine
 from townsquare.store.cassandra_schema import make_schema
 from townsquare.store.cassandra_session import Session, read_url
 from townsquare.store.cassandra_statements import Side
@@ -30,9 +32,9 @@ _US = 1_000_000
 class CassandraStore:
     """Store, over LOCAL_QUORUM both ways. Use from one event loop."""
 
-    def __init__(self, session: Session, sides: dict[str, Side[Any]], *, clock: Clock) -> None:
+    def __init__(self, session: Session, sides: dict[str, Side[Any]], *, keyspace: str, clock: Clock) -> None:
         """See `open`."""
-        self._session, self._sides, self._clock = session, sides, clock
+        self._session, self._sides, self._keyspace, self._clock = session, sides, keyspace, clock
         self._last_us = 0
 
     @classmethod
@@ -49,7 +51,8 @@ class CassandraStore:
         except BaseException:
             await session.close()
             raise
-        return cls(session, {table.name: Side(table, address.keyspace) for table in tables}, clock=clock)
+        sides: dict[str, Side[Any]] = {table.name: Side(table, address.keyspace) for table in tables}
+        return cls(session, sides, keyspace=address.keyspace, clock=clock)
 
     def _now_us(self) -> int:
         return self._clock.now_ms() * 1000
@@ -206,6 +209,10 @@ class CassandraStore:
         options: dict[str, Any] = {"page_state": after} if after else {}
         result = await self._session.read(side.scan_stamped, [], page_size=limit, **options)
         return side.stamped(result, self._now_us()), result.page_state() if result.has_more_pages() else b""
+
+    async def examine(self) -> list[Finding]:
+        """For `townsquare doctor`. Raises: Unavailable."""
+        return await examine(self._session, self._keyspace)
 
     async def close(self) -> None:
         await self._session.close()

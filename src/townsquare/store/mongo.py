@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 
 from townsquare.kit.clock import Clock
 from townsquare.model.errors import Unavailable
+from townsquare.model.findings import Finding
 from townsquare.store.keys import encode, span
 from townsquare.store.mongo_batches import Batches
 from townsquare.store.mongo_documents import Change, Seen, Side, seen, sortable
+from townsquare.store.mongo_examine import examine
 from townsquare.store.mongo_schema import make_schema
 from townsquare.store.mongo_session import Document, Session
 from townsquare.store.port import Cell, Key, Put, R, Stamped, Table, Write
@@ -279,6 +281,10 @@ class MongoStore:
                 await self._batches.sweep()
             except (Unavailable, RuntimeError) as exc:
                 log.warning("batches cannot be looked through: %s", exc)
+
+    async def examine(self) -> list[Finding]:
+        """For `townsquare doctor`. Raises: Unavailable."""
+        return await examine(self._session)
 
     async def close(self) -> None:
         self._sweeping.cancel()

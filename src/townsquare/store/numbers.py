@@ -1,4 +1,7 @@
-"""Numbers for the makers of ids where several machines share a store: each is leased to one process at a time.
+"""Makers of ids, each with a number that no other living process has.
+
+Where all processes are on one machine the number is a locked byte of a file. Where machines share a store it is leased
+to one process at a time.
 
 A lease says until which time ids may carry its number, and a process makes none of that time or later; who takes the
 number next makes only later ones. So no id is made twice even where clocks disagree or a process slept through the
@@ -9,10 +12,17 @@ Box: store. Source: docs/operate/many-machines.md.
 
 import asyncio
 import logging
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from random import SystemRandom
+from secrets import token_hex
+from socket import gethostname
 
 from townsquare.kit.clock import Clock
-from townsquare.kit.snowflake import WORKERS, Snowflake
+from townsquare.kit.file_locks import lock_byte
+from townsquare.kit.snowflake import WORKERS, NoId, Snowflake
 from townsquare.model.errors import Unavailable
 from townsquare.store.port import Store
 from townsquare.store.tables import LEASES, LeaseRow
@@ -26,6 +36,54 @@ _PREFIX = "number/"
 log = logging.getLogger(__name__)
 
 
+@contextmanager
+def ids_by_lock(path: Path, clock: Clock) -> Iterator[Callable[[], int]]:
+    """A maker of ids whose number is a byte of the file at `path`; its lock is gone with the process.
+
+    Raises: ValueError where all are taken.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        for number in _numbers():
+            if lock_byte(file, number):
+                yield _checked(Snowflake(clock, number))
+                return
+        raise ValueError(f"All {WORKERS} numbers for processes are taken in {path}.")
+    finally:
+        os.close(file)
+
+
+@asynccontextmanager
+async def ids_by_lease(store: Store, clock: Clock) -> AsyncIterator[Callable[[], int]]:
+    """A maker of ids whose number is leased in the store, and given back at the end. Raises: Unavailable."""
+    snowflake = Snowflake(clock, 0)
+    lease = LeasedNumber(store, clock, snowflake, owner=f"{gethostname()}:{os.getpid()}:{token_hex(4)}")
+    await lease.take()
+    renewing = asyncio.create_task(lease.run(), name="number")
+    try:
+        yield _checked(snowflake)
+    finally:
+        renewing.cancel()
+        await asyncio.wait([renewing])
+        await lease.give_back()
+
+
+def _numbers() -> Iterator[int]:
+    """All of them, beginning anywhere so that one is not used again at once."""
+    first = SystemRandom().randrange(WORKERS)
+    return ((first + n) % WORKERS for n in range(WORKERS))
+
+
+def _checked(snowflake: Snowflake) -> Callable[[], int]:
+    def new_id() -> int:
+        try:
+            return snowflake()
+        except NoId as exc:
+            raise Unavailable("Nothing new can be written just now") from exc
+
+    return new_id
+
+
 class LeasedNumber:
     """A process's number. `run` keeps it."""
 
@@ -35,13 +93,11 @@ class LeasedNumber:
         self._held: LeaseRow | None = None
 
     async def take(self) -> None:
-        """Take a free number, beginning anywhere so that one is not used again at once.
+        """Take a free number.
 
         Raises: Unavailable, also where none is free.
         """
-        first = SystemRandom().randrange(WORKERS)
-        for n in range(WORKERS):
-            number = (first + n) % WORKERS
+        for number in _numbers():
             wanted, above_ms = self._wanted(lease_name(number)), 0
             there = await self._store.slow_put_if_absent(LEASES, wanted)
             if there is not None:

@@ -14,11 +14,13 @@ from secrets import token_bytes
 from typing import Any
 
 from townsquare.model.errors import Unavailable
+from townsquare.model.findings import Finding
 from townsquare.streaming.frames import BadFrame, Frame, Parser, pack
 from townsquare.streaming.port import Listener
 from townsquare.streaming.topics import Topics, checked_topic
 from townsquare.wire.link import Link
 from townsquare.wire.redis import Address, Redis
+from townsquare.wire.redis_examine import examine
 
 _NAME_BYTES = 8
 _FLUSH_AT_BYTES = 512 * 1024
@@ -66,6 +68,10 @@ class RedisStreaming:
             if self._unsent_bytes > _FLUSH_AT_BYTES:
                 self._flush()
         self._topics.tell(topic, payload)
+
+    async def examine(self) -> list[Finding]:
+        """For `townsquare doctor`. Raises: Unavailable."""
+        return await examine(self._redis)
 
     async def close(self) -> None:
         if self._closed:

@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._opened.add_done_callback(lambda future: None if future.cancelled() else future.exception() and None)
         self.most_bytes, self.blocked, self.unsent = _MOST_FRAME_BYTES, False, list[bytes]()
-        self.up = False
+        self.up, self.version = False, ""  # of the server
 
     async def channel(self, *, confirms: bool = False, ended: Callable[[], None] | None = None) -> Channel:
         """A new channel. Raises: Unavailable."""
@@ -182,6 +182,7 @@ class Connection(asyncio.Protocol):
 
     def _about_us(self, method: Frame) -> None:
         if isinstance(method, commands.Connection.Start):
+            self.version = str((method.server_properties or {}).get("version", ""))
             self._greet()
         elif isinstance(method, commands.Connection.Tune):
             self._tune(method)
