@@ -98,7 +98,7 @@ async def open_store(engine: str, tables: Sequence[Table[Any]], clock: Clock) ->
         elif engine in ("cassandra", "strict-cassandra"):
             store = await _empty_cassandra(tables, clock)
         elif engine in ("mongo", "strict-mongo"):
-            store = await _empty_mongo(tables, clock)
+            store = await _empty_mongo(tables, clock, routed=engine == "strict-mongo")
         else:
             store = await SqliteStore.open(Path(folder) / "store.db", tables, clock=clock)
         if engine in ("strict", "chaos", "strict-cassandra", "strict-mongo"):
@@ -116,11 +116,11 @@ async def _empty_cassandra(tables: Sequence[Table[Any]], clock: Clock) -> Store:
     return await empty_store(server, tables, clock)
 
 
-async def _empty_mongo(tables: Sequence[Table[Any]], clock: Clock) -> Store:
+async def _empty_mongo(tables: Sequence[Table[Any]], clock: Clock, *, routed: bool) -> Store:
     server = mongo_server()
     from tests.contract.mongo_databases import empty_store  # noqa: PLC0415  # its driver may not be here
 
-    return await empty_store(server, tables, clock)
+    return await empty_store(server, tables, clock, routed=routed)
 
 
 def open_streaming(engine: str, folder: Path) -> Streaming:

@@ -12,6 +12,7 @@ from typing import Any
 from townsquare.kit.clock import Clock
 from townsquare.store.mongo import MongoStore
 from townsquare.store.mongo_batches import BATCHES
+from townsquare.store.mongo_documents import Side
 from townsquare.store.mongo_schema import declared, make_schema
 from townsquare.store.mongo_session import Session
 from townsquare.store.port import Table
@@ -28,12 +29,17 @@ def tables_url(server: str, tables: Sequence[Table[Any]]) -> str:
     return database_url(server, f"contract_{zlib.crc32(keys.encode()):08x}")
 
 
-async def empty_store(server: str, tables: Sequence[Table[Any]], clock: Clock) -> MongoStore:
-    """A store over it, emptied of what the test before wrote, tombstones included."""
+async def empty_store(server: str, tables: Sequence[Table[Any]], clock: Clock, *, routed: bool = False) -> MongoStore:
+    """A store over it, emptied of what the test before wrote, tombstones included.
+
+    `routed`: it asks as it would ask a sharded cluster.
+    """
     url = tables_url(server, tables)
     session = await Session.open(url)
     await make_schema(session, tables)
     for name in (BATCHES, *(table.name for table in tables)):
         await session.delete_all(name, {})
+    if routed:
+        return MongoStore(session, {table.name: Side(table, routed=True) for table in tables}, clock=clock)
     await session.close()
     return await MongoStore.open(url, tables, clock=clock)

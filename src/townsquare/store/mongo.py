@@ -19,7 +19,7 @@ from townsquare.model.errors import Unavailable
 from townsquare.model.findings import Finding
 from townsquare.store.keys import encode, span
 from townsquare.store.mongo_batches import Batches
-from townsquare.store.mongo_documents import Change, Seen, Side, seen, sortable
+from townsquare.store.mongo_documents import Change, Seen, Side, seen
 from townsquare.store.mongo_examine import examine
 from townsquare.store.mongo_schema import make_schema
 from townsquare.store.mongo_session import Document, Session
@@ -62,10 +62,11 @@ class MongoStore:
         session = await Session.open(url)
         try:
             await make_schema(session, tables)
+            routed = await session.is_sharded()
         except BaseException:
             await session.close()
             raise
-        return cls(session, {table.name: Side(table) for table in tables}, clock=clock)
+        return cls(session, {table.name: Side(table, routed=routed) for table in tables}, clock=clock)
 
     def _now_us(self) -> int:
         return self._clock.now_ms() * 1000
@@ -109,7 +110,7 @@ class MongoStore:
         side: Side[R] = self._sides[table.name]
         wanted = list(dict.fromkeys(keys))
         found: dict[Key, R] = {}
-        parts = [side.places(wanted[start : start + MOST_KEYS]) for start in range(0, len(wanted), MOST_KEYS)]
+        parts = [side.among(wanted[start : start + MOST_KEYS]) for start in range(0, len(wanted), MOST_KEYS)]
         for rows in await all_of(self._rows_at(side, part) for part in parts):
             found.update((table.key(row), row) for row in rows if row is not None)
         return [found.get(key) for key in keys]
@@ -130,8 +131,7 @@ class MongoStore:
         reverse: bool = False,
     ) -> list[R]:
         side: Side[R] = self._sides[table.name]
-        low, high = span(partition, within, above, below)
-        where = {"_id": {"$gte": sortable(low), "$lt": sortable(high)}, "p": sortable(encode(partition))}
+        where = side.between(*span(partition, within, above, below), partition)
         return [row for _, row in await self._page(side, where, limit=limit, down=table.newest_first != reverse)]
 
     async def _page(self, side: Side[R], where: Document, *, limit: int, down: bool) -> list[tuple[str, R]]:
@@ -166,10 +166,7 @@ class MongoStore:
         return [found[one][:limit] for one in partitions]
 
     def _spans(self, side: Side[Any], partitions: Sequence[Key]) -> Document:
-        spans = []
-        for one in partitions:
-            low, high = span(one)
-            spans.append({"_id": {"$gte": sortable(low), "$lt": sortable(high)}, "p": sortable(low)})
+        spans = [side.between(*span(one), one) for one in partitions]
         return {"$and": [{"$or": spans}, {"$or": side.maybe_alive(self._now_us())}]}
 
     async def write(self, *steps: Sequence[Write], at: int | None = None) -> None:
@@ -202,10 +199,7 @@ class MongoStore:
                 return
             # What is there is newer, or was inserted by somebody who was quicker.
             refused = [changes[index] for index in outcome.refused]
-            places = {
-                "_id": {"$in": [change.id for change in refused]},
-                "p": {"$in": list({change.partition for change in refused})},
-            }
+            places = side.at_all([(change.id, change.partition) for change in refused])
             there = await self._session.many(side.name, places, limit=len(refused), fields={"ts": 1})
             written = {document["_id"]: document["ts"] for document in there}
             changes = [change for change in refused if written.get(change.id, change.ts) <= change.ts]
@@ -253,8 +247,7 @@ class MongoStore:
 
     async def drop(self, table: Table[Any], partition: Key) -> None:
         side, stamp = self._sides[table.name], self._stamp()
-        low, high = span(partition)
-        where = {"_id": {"$gte": sortable(low), "$lt": sortable(high)}, "p": sortable(low), "ts": {"$lte": stamp}}
+        where = {**side.between(*span(partition), partition), "ts": {"$lte": stamp}}
         await self._session.update_all(side.name, where, side.stored(None, stamp))
 
     async def scan(self, table: Table[R], *, after: bytes = b"", limit: int) -> tuple[list[R], bytes]:

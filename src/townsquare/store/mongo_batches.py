@@ -33,6 +33,7 @@ ABORTED_KEPT_MS = 3_600_000  # for a commit that the network kept
 MOST_DONE = 500  # marked as done at once
 MOST_SWEPT = 500
 
+_WHOLE = {"p": 1, "ts": 1, "v": 1, "n": 1}  # and _id: all but `x`
 _HEX_MS = 12  # digits of the time in a number
 
 log = logging.getLogger(__name__)
@@ -71,14 +72,14 @@ class Batches:
 
     async def _announce(self, side: Side[Any], batch: str, changes: Sequence[Change]) -> None:
         updates = [
-            Update(
-                {"_id": change.id, "p": change.partition},
+            side.upsert(
+                change,
+                {},
                 {
                     "$setOnInsert": {"ts": NEVER_US, "v": None},
                     "$push": {"n": {"b": batch, "ts": change.ts, "v": change.value}},
                     "$unset": {"x": ""},  # the server must not remove it now
                 },
-                upsert=True,
             )
             for change in changes
         ]
@@ -89,7 +90,12 @@ class Batches:
         """Put what was on its way in its place; whether nothing is left of the batch here."""
         updates = [
             Update(
-                {"_id": change.id, "p": change.partition, "ts": {"$lte": change.ts}, "n.b": batch, "n": {"$size": 1}},
+                {
+                    **side.at(change.id, change.partition),
+                    "ts": {"$lte": change.ts},
+                    "n.b": batch,
+                    "n": {"$size": 1},
+                },
                 {**side.stored(change.value, change.ts), "$pull": {"n": {"b": batch}}},
             )
             for change in changes
@@ -100,10 +106,8 @@ class Batches:
 
     async def _settle_all(self, side: Side[Any], batch: str, rows: Sequence[tuple[str, str]]) -> bool:
         """Settle those documents that have the batch on its way; whether nothing is left of it."""
-        ids, partitions = [row[0] for row in rows], list({row[1] for row in rows})
-        where = {"_id": {"$in": ids}, "p": {"$in": partitions}, "n.b": batch}
-        fields = {"p": 1, "ts": 1, "v": 1, "n": 1}
-        left = await self._session.many(side.name, where, limit=len(rows), fields=fields)
+        where = {**side.at_all(rows), "n.b": batch}
+        left = await self._session.many(side.name, where, limit=len(rows), fields=_WHOLE)
         settled = await all_of(self.settle(side, document) for document in left)
         return all(settled)
 
@@ -114,7 +118,7 @@ class Batches:
         if not decided:
             return False
         now = seen(document, committed)
-        where = {"_id": document["_id"], "p": document["p"], "ts": document["ts"], "v": document["v"]}
+        where = {**side.at(document["_id"], document["p"]), "ts": document["ts"], "v": document["v"]}
         where["n.b"] = {"$all": sorted(decided)}
         if decided == found:
             where["n"] = {"$size": len(document["n"])}
@@ -145,8 +149,7 @@ class Batches:
     async def _clean(self, side: Side[Any], documents: Sequence[Document]) -> None:
         """What can be settled of documents that were read without their `p`."""
         where = {"_id": {"$in": [document["_id"] for document in documents]}, ON_ITS_WAY: {"$exists": True}}
-        fields = {"p": 1, "ts": 1, "v": 1, "n": 1}
-        again = await self._session.many(side.name, where, limit=len(documents), fields=fields)
+        again = await self._session.many(side.name, where, limit=len(documents), fields=_WHOLE)
         await all_of(self.settle(side, document) for document in again)
 
     async def _decided(self, found: set[str]) -> tuple[set[str], set[str]]:

@@ -54,30 +54,49 @@ class Seen(NamedTuple):
 
 
 class Side(Generic[R]):
-    """One table as this engine needs it."""
+    """One table as this engine needs it.
 
-    def __init__(self, table: Table[R]) -> None:
-        self.table, self.name = table, table.name
+    `routed`: it lies on several shards, and requests name the partition, so that only one of them is asked. Elsewhere
+    they do not: MongoDB has a shorter way to a document by its `_id` alone.
+    """
+
+    def __init__(self, table: Table[R], *, routed: bool) -> None:
+        self.table, self.name, self._routed = table, table.name, routed
         self.codec = Codec(table)
         self.width = len(table.partition)
         self.ttl_us = self.codec.ttl_us
         self._lone = not table.clustering  # the partition's key is the row's
 
-    def place(self, key: Key) -> Document:
-        """The document of a full key. Raises: Invalid."""
+    def _ids(self, key: Key) -> tuple[str, str]:
+        """`_id` and `p` of a full key. Raises: Invalid."""
         document_id = sortable(encode(key))
-        return {"_id": document_id, "p": document_id if self._lone else sortable(encode(key[: self.width]))}
+        return document_id, document_id if self._lone else sortable(encode(key[: self.width]))
 
-    def places(self, keys: Collection[Key]) -> Document:
-        """The documents of full keys. Raises: Invalid."""
-        ids = [sortable(encode(key)) for key in keys]
-        partitions = ids if self._lone else list({sortable(encode(key[: self.width])) for key in keys})
-        return {"_id": {"$in": ids}, "p": {"$in": partitions}}
+    def place(self, key: Key) -> Document:
+        """Finds the document of a full key. Raises: Invalid."""
+        return self.at(*self._ids(key)) if self._routed else {"_id": sortable(encode(key))}
+
+    def at(self, document_id: str, partition: str) -> Document:
+        """Finds one document."""
+        return {"_id": document_id, "p": partition} if self._routed else {"_id": document_id}
+
+    def among(self, keys: Sequence[Key]) -> Document:
+        """Finds the documents of full keys. Raises: Invalid."""
+        return self.at_all([self._ids(key) for key in keys])
+
+    def at_all(self, places: Sequence[tuple[str, str]]) -> Document:
+        """Finds documents by `_id` and `p`."""
+        where: Document = {"_id": {"$in": [document_id for document_id, _ in places]}}
+        return where | {"p": {"$in": list({partition for _, partition in places})}} if self._routed else where
+
+    def between(self, low: bytes, high: bytes, partition: Key) -> Document:
+        """Finds documents of one partition: those of keys from `low` and below `high`."""
+        where: Document = {"_id": {"$gte": sortable(low), "$lt": sortable(high)}}
+        return where | {"p": sortable(encode(partition))} if self._routed else where
 
     def change(self, key: Key, value: bytes | None, ts: int) -> Change:
         """A row to be written. Raises: Invalid."""
-        place = self.place(key)
-        return Change(place["_id"], place["p"], value, ts)
+        return Change(*self._ids(key), value, ts)
 
     def maybe_alive(self, now_us: int) -> list[Document]:
         """For `$or`: documents of rows that can be seen, or of which that is not decided."""
@@ -113,8 +132,14 @@ class Side(Generic[R]):
 
     def newer(self, change: Change) -> Update:
         """Write the row unless one is there that was written later: then an insert is tried, and refused."""
-        where = {"_id": change.id, "p": change.partition, "ts": {"$lte": change.ts}}
-        return Update(where, self.stored(change.value, change.ts), upsert=True)
+        return self.upsert(change, {"ts": {"$lte": change.ts}}, self.stored(change.value, change.ts))
+
+    def upsert(self, change: Change, where: Document, update: Document) -> Update:
+        """Change the row's document where it is as `where` says, or try to make it."""
+        where = {**self.at(change.id, change.partition), **where}
+        if not self._routed:
+            update = {**update, "$setOnInsert": {**update.get("$setOnInsert", {}), "p": change.partition}}
+        return Update(where, update, upsert=True)
 
     def instead(self, place: Document, document: Document, change: Change) -> Update:
         """Write the row if the document is still as it was read."""

@@ -121,9 +121,9 @@ def clock() -> SetClock:
     return SetClock()
 
 
-@pytest.fixture
-async def store(server: str, clock: SetClock) -> AsyncIterator[MongoStore]:
-    opened = await empty_store(server, TABLES, clock)
+@pytest.fixture(params=[False, True], ids=["", "routed"])
+async def store(request: pytest.FixtureRequest, server: str, clock: SetClock) -> AsyncIterator[MongoStore]:
+    opened = await empty_store(server, TABLES, clock, routed=request.param)
     yield opened
     await opened.close()
 
