@@ -1,6 +1,6 @@
 """The store's promise: sorted rows in partitions, and only what Cassandra does well.
 
-Box: store. Engines: memory, sqlite, cassandra. Suite: tests/contract/store.
+Box: store. Engines: memory, sqlite, cassandra, mongo. Suite: tests/contract/store.
 """
 
 from collections.abc import Sequence
