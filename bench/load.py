@@ -194,7 +194,7 @@ async def open_loop(
     while (elapsed := time.perf_counter() - begun) < seconds:
         due = int(elapsed * rate)
         while sent < due:
-            at = begun + sent / rate
+            at = begun + (sent + 1) / rate
             if free:
                 free.popleft().ask(load.next(), at)
             else:
