@@ -36,7 +36,7 @@ SCENARIOS: tuple[tuple[str, Scenario], ...] = (
 )
 _SETTINGS = (
     "the defaults: embedded engines, SQLite with synchronous=FULL (bulk fillings relaxed), rate limits on; off for S3, "
-    "S6, S7, S16 and S17, which ask as few users for much"
+    "S6, S7, S10, S16 and S17, which ask as few users for much"
 )
 
 

@@ -64,9 +64,8 @@ def main(options: Options) -> int:
     sock = roles.listen(settings)
     set_up_logging(settings)
     asyncio.run(roles.prepare(settings))
-    web = lambda pipe: roles.run_web(settings, sock, roles.tell(pipe), more_routes=more)  # noqa: E731
     work = lambda pipe: roles.run_workers(settings, (), roles.tell(pipe))  # noqa: E731
-    found = [Role(f"web {n}", web) for n in range(options.web)]
+    found = roles.web_roles(settings, sock, count=options.web, more_routes=more)
     found += [Role(f"workers {n}", work) for n in range(options.workers)]
     return Supervisor(found, drain_s=5.0, on_ready=lambda: print("ready", flush=True), on_stop=sock.close).run()
 

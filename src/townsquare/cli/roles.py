@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -18,6 +17,7 @@ import uvloop
 from townsquare.boot import open_ports
 from townsquare.cli.logs import set_up_logging
 from townsquare.cli.meters import Counted, of_web, of_workers, watched_ports
+from townsquare.cli.supervise import Role
 from townsquare.edge.addresses import RealAddresses
 from townsquare.edge.health import Health
 from townsquare.settings import Settings
@@ -26,6 +26,7 @@ from townsquare.social.ports import Ports
 from townsquare.social.readiness import Readiness
 from townsquare.web.application import web_app
 from townsquare.web.routes import Route
+from townsquare.web.server.accepting import Acceptor, Door, Held, Seats
 from townsquare.web.server.app import App
 from townsquare.web.server.protocol import OneWriteProtocol
 from townsquare.web.streaming.hub import Hub
@@ -68,9 +69,18 @@ async def prepare(settings: Settings) -> str | None:
         return await owner_link(ports)
 
 
-def run_web(
-    settings: Settings, sock: socket.socket, ready: Callable[[], None], *, more_routes: Sequence[Route] = ()
-) -> None:
+def web_roles(settings: Settings, sock: socket.socket, *, count: int, more_routes: Sequence[Route] = ()) -> list[Role]:
+    """So many web processes that take connections from one socket, in equal shares. `more_routes`: for measurements."""
+    seats = Seats(count)
+
+    def role(number: int) -> Role:
+        door = Door(sock, seats.seat(number))
+        return Role(f"web {number + 1}", lambda pipe: run_web(settings, door, tell(pipe), more_routes=more_routes))
+
+    return [role(number) for number in range(count)]
+
+
+def run_web(settings: Settings, door: Door, ready: Callable[[], None], *, more_routes: Sequence[Route] = ()) -> None:
     """Serve until SIGTERM, then finish what was begun. `more_routes`: for measurements."""
 
     async def serve(ports: Ports, counted: Counted, readiness: Readiness) -> None:
@@ -95,7 +105,7 @@ def run_web(
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # uvicorn raises them again when it has ended: we end by ourselves
         leave = _Leave(health, app, notice_s=settings.notice_s)
-        await _Server(config, sock, ready=ready, leave=leave).serve(sockets=[sock.dup()])
+        await _Server(config, door, ready=ready, leave=leave).serve(sockets=[])
 
     _run(settings, "web", serve)
 
@@ -132,39 +142,27 @@ async def work_once(ports: Ports) -> int:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, with a word when it listens, and one to the streams before it stops."""
+    """Uvicorn, with our way of taking connections, a word when it listens, and one to the streams before it stops."""
 
-    def __init__(
-        self, config: uvicorn.Config, sock: socket.socket, *, ready: Callable[[], None], leave: "_Leave"
-    ) -> None:
-        """`sock`: what is listened on; `serve` is given a copy, which uvloop closes with all that waits in it."""
+    def __init__(self, config: uvicorn.Config, door: Door, *, ready: Callable[[], None], leave: "_Leave") -> None:
         super().__init__(config)
-        self._sock, self._ready, self._leave = sock, ready, leave
+        self._ready, self._leave = ready, leave
+        held = Held(door.seat)
+        self.server_state.connections = held
+        self._acceptor = Acceptor(door, held, self._protocol)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._acceptor.start()
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Not ready any more; streams go elsewhere; what is in the queue of the socket is still served."""
         await self._leave()
         await asyncio.sleep(_LAST_CALL_S)  # answers meanwhile end their connections, so that none is cut off later
-        for server in self.servers:
-            server.close()
-        await self._accept_rest()
+        await self._acceptor.stop()
         await asyncio.sleep(_LAST_CALL_S)
         await super().shutdown(sockets)
-
-    async def _accept_rest(self) -> None:
-        """Take what the kernel has accepted for us, then close: what comes later is refused, nothing is reset."""
-        taken = list[socket.socket]()
-        with suppress(BlockingIOError):
-            while True:
-                taken.append(self._sock.accept()[0])
-        self._sock.close()
-        for connection in taken:
-            connection.setblocking(False)
-            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
 
     def _protocol(self) -> asyncio.Protocol:
         protocol: Any = self.config.http_protocol_class

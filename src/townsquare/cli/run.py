@@ -55,11 +55,10 @@ def run(context: Context, /, **options: Any) -> None:
         set_up_logging(settings)
         owner = asyncio.run(roles.prepare(settings))
         stack.pop_all()  # what listens is the roles' from now on
-    web_role = lambda pipe: roles.run_web(settings, sock, roles.tell(pipe))  # noqa: E731
     work_role = lambda pipe: roles.run_workers(settings, (), roles.tell(pipe))  # noqa: E731
     sys.exit(
         Supervisor(
-            [Role(f"web {n + 1}", web_role) for n in range(web)]
+            roles.web_roles(settings, sock, count=web)
             + [Role(f"workers {n + 1}", work_role) for n in range(settings.worker_processes)],
             drain_s=settings.drain_s,
             on_ready=lambda: _say_ready(settings, owner),
@@ -82,11 +81,12 @@ def web(context: Context, /, **options: Any) -> None:
     """One web process. Several may listen on the same address."""
     from townsquare.cli import roles  # noqa: PLC0415
     from townsquare.cli.session import refusals  # noqa: PLC0415
+    from townsquare.web.server.accepting import Door  # noqa: PLC0415
 
     settings = context.settings(**options)
     with refusals(settings), roles.listen(settings, shared=True) as sock:
         asyncio.run(roles.prepare(settings))
-        roles.run_web(settings, sock, lambda: click.echo(f"web is ready on {settings.bind}"))
+        roles.run_web(settings, Door.alone(sock), lambda: click.echo(f"web is ready on {settings.bind}"))
 
 
 @click.command()
