@@ -60,7 +60,7 @@ def post_picture(page: Page, picture: Path, text: str) -> str:
     """Post a picture with a description from home; the post's path."""
     page.locator("#text").fill(text)
     page.locator(".extras summary", has_text="Media").click()
-    page.get_by_label("Picture 1").set_input_files(picture)
+    page.get_by_label("Picture or video 1").set_input_files(picture)
     page.get_by_label("Description").first.fill("Green hills under a grey sky")
     page.get_by_role("button", name="Post", exact=True).click()
     post = page.get_by_role("article").filter(has_text=text)

@@ -26,6 +26,7 @@ _DRIVERS = {
     "kafka": "confluent-kafka",
     "amqp": "pamqp",
     "amqps": "pamqp",
+    "s3": "obstore",
 }
 _ENGINE_BOXES = ("store", "cache", "feeds", "queue", "streaming", "search", "media", "mail")
 _ONE_MACHINE = ("sqlite", "file", "local", "embedded", "memory")

@@ -8,7 +8,7 @@ import msgspec
 
 from townsquare.cli.options import Context, data_option, json_option
 from townsquare.cli.session import show, table
-from townsquare.settings import meanings
+from townsquare.settings import meanings, without_secrets
 
 
 @click.group()
@@ -25,6 +25,7 @@ def show_settings(context: Context, data: str | None, as_json: bool) -> None:
     now = context.settings(data=data)
     values = msgspec.structs.asdict(now)
     values["cdn_secret"] = "(hidden)" if now.cdn_secret else ""
+    values = {name: without_secrets(value) if isinstance(value, str) else value for name, value in values.items()}
     if as_json:
         show(values, as_json=True, text="")
         return

@@ -11,7 +11,7 @@ import msgspec
 
 from townsquare.edge.filling import filled
 from townsquare.edge.places import LONG_BODY_BYTES, Declared, Kind, Place, places_of
-from townsquare.media.picture import CONTENT_TYPES
+from townsquare.media.types import FILE_TYPES
 from townsquare.settings import Settings
 
 BROTLI_MODULES = "/usr/lib/nginx/modules"  # where Debian puts them
@@ -110,8 +110,8 @@ def _values(settings: Settings, *, brotli: bool) -> dict[str, str]:
         "page_s": str(PAGE_S),
         "file_s": str(FILE_S),
         "types": _COMPRESSED,
-        "endings": "|".join(CONTENT_TYPES),
-        "media_types": "\n".join(f"{kind} {ending};" for ending, kind in CONTENT_TYPES.items()),
+        "endings": "|".join(FILE_TYPES),
+        "media_types": "\n".join(f"{kind} {ending};" for ending, kind in FILE_TYPES.items()),
         "real_addresses": _real_addresses(settings.edge_proxies),
         "upstreams": "\n".join(_upstream(each) for each in settings.edge_upstreams or [settings.bind]),
         "modules": "\n".join(

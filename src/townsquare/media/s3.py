@@ -8,6 +8,7 @@ Box: media. Source: Amazon S3, https://docs.aws.amazon.com/AmazonS3/latest/API/
 
 import logging
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -21,6 +22,7 @@ from obstore.store import S3Store
 
 from townsquare.media.keys import checked_key
 from townsquare.model.errors import Unavailable
+from townsquare.model.findings import Finding, fine, wrong
 
 LINK_LIVES_S = 3_600  # a signed link
 _CACHING = "public, max-age=31536000, immutable"
@@ -167,6 +169,20 @@ class S3Media:
             with self._speaking("read"):
                 return await obstore.sign_async(self._store, "GET", name, expires_in=timedelta(seconds=LINK_LIVES_S))
         return None
+
+    async def examine(self) -> list[Finding]:
+        """Whether files can be written, read in parts and removed: for `townsquare doctor`. Raises: Unavailable."""
+        key = f"townsquare-doctor-{secrets.token_hex(8)}"
+        await self.put(key, b"0123456789", content_type="text/plain")
+        part = await self.part(key, 3, 4)
+        await self.delete([key])
+        if part != b"3456":
+            return [
+                wrong("bucket", f"{self._address.bucket} does not serve parts of files (HTTP Range): films need that")
+            ]
+        return [
+            fine("bucket", f"{self._address.bucket} can be written and read; files go out by {self._address.delivery}")
+        ]
 
     async def close(self) -> None:
         """Nothing to let go of: connections end when nobody uses them."""

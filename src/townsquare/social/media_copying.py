@@ -3,11 +3,11 @@
 Box: social.
 """
 
-import mimetypes
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 from townsquare.media.port import MediaStore
+from townsquare.media.types import FILE_TYPES
 from townsquare.store.port import Store
 from townsquare.store.tables import ACCOUNTS, CARDS, MEDIA
 from townsquare.store.together import all_of
@@ -33,7 +33,7 @@ async def _copy(key: str, source: MediaStore, target: MediaStore) -> bool:
     size = await source.size(key)
     if size is None or await target.size(key) == size:
         return False
-    kind = mimetypes.guess_type(key)[0] or _UNKNOWN
+    kind = FILE_TYPES.get(key.rpartition(".")[2], _UNKNOWN)
     path = source.path_of(key)
     if path is not None:
         with Path(path).open("rb") as file:  # noqa: ASYNC230 - a local file; the target reads it in its own thread

@@ -4,6 +4,8 @@ Suite: media.
 """
 
 import asyncio
+import contextlib
+import dataclasses
 import zlib
 from pathlib import Path
 
@@ -11,11 +13,15 @@ import httpx
 import msgspec
 import pytest
 
+from tests.api.conftest import memory_ports
 from tests.contract.servers import servers
 from tests.live import free_port
-from townsquare.media.port import MediaStore
+from tests.unit.media.clips import film
+from townsquare.kit.clock import SetClock
 from townsquare.media.s3 import S3Address, S3Media
 from townsquare.model.errors import Unavailable
+from townsquare.model.findings import Level
+from townsquare.social import media as social_media
 
 KEY = "ab/cd/0f3a9c.mp4"
 
@@ -26,7 +32,7 @@ def address_of(folder: Path, **fields: object) -> S3Address:
     return msgspec.structs.replace(address, prefix=f"{zlib.crc32(bytes(folder)):08x}", **fields)
 
 
-def opened(folder: Path, **fields: object) -> MediaStore:
+def opened(folder: Path, **fields: object) -> S3Media:
     return S3Media(address_of(folder, **fields))
 
 
@@ -69,6 +75,13 @@ async def test_a_wrong_secret_or_bucket_is_told_at_the_start(tmp_path: Path) -> 
         await opened(tmp_path, bucket="nowhere").put(KEY, b"x", content_type="image/png")
 
 
+async def test_the_doctor_tries_the_bucket(tmp_path: Path) -> None:
+    (found,) = await opened(tmp_path).examine()
+    assert (found.check, found.level) == ("bucket", Level.OK)
+    with pytest.raises(Unavailable):
+        await opened(tmp_path, secret="wrong").examine()
+
+
 async def test_a_store_that_is_away_or_silent_is_unavailable_in_time(tmp_path: Path) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -104,3 +117,45 @@ async def test_a_store_that_is_away_or_silent_is_unavailable_in_time(tmp_path: P
 def test_a_setting_that_cannot_work_is_refused_with_a_sentence(url: str) -> None:
     with pytest.raises(ValueError, match="The setting media"):
         S3Address.of(url)
+
+
+async def test_cve_2018_25091_a_store_that_leads_elsewhere_gets_no_signature_there(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+
+    async def elsewhere(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nLast-Modified: Tue, 24 Nov 2026 10:00:00 GMT\r\n\r\n")
+        writer.close()
+
+    async def leads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        assert b"authorization: AWS4-HMAC-SHA256" in asked
+        writer.write(b"HTTP/1.1 307 Go on\r\nContent-Length: 0\r\nLocation: http://localhost:%d/x\r\n\r\n" % port)
+        writer.close()
+
+    other = await asyncio.start_server(elsewhere, "127.0.0.1", 0)
+    port = other.sockets[0].getsockname()[1]
+    server = await asyncio.start_server(leads, "127.0.0.1", 0)
+    own = server.sockets[0].getsockname()[1]
+    async with other, server, asyncio.timeout(20):
+        media = opened(tmp_path, endpoint=f"http://127.0.0.1:{own}", timeout_s=2)
+        with contextlib.suppress(Unavailable):
+            await media.get(KEY)
+    assert not any(b"authorization" in each.lower() or b"x-amz-security-token" in each.lower() for each in heard)
+
+
+@pytest.mark.slow
+async def test_a_film_goes_through_the_bucket(tmp_path: Path) -> None:
+    source = film(tmp_path)
+    media = opened(tmp_path, delivery="signed")
+    ports = dataclasses.replace(memory_ports(SetClock(1_793_000_000_000), data=str(tmp_path / "data")), media=media)
+    with source.open("rb") as file:
+        row = await social_media.upload(ports, account_id=1, file=file)
+    assert await media.size(row.raw) == source.stat().st_size
+    made = await social_media.work_on(ports, row.media_id)
+    assert (made.state, made.kind, made.error) == ("ready", "video", "")
+    assert await media.size(row.raw) is None
+    link = await media.link_of(made.original)
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(str(link), headers={"Range": "bytes=4-7"})
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (206, b"ftyp", "video/mp4")

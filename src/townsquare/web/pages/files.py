@@ -8,15 +8,14 @@ import re
 from collections.abc import AsyncIterator
 
 from townsquare.media.film import FILM_TYPES
-from townsquare.media.picture import CONTENT_TYPES
+from townsquare.media.types import FILE_TYPES
 from townsquare.model.errors import NotFound
 from townsquare.social.ports import Ports
 from townsquare.web.ranges import range_of
 from townsquare.web.routes import Access, CacheClass, Limit, Request, Response, Route
 
 _FOLDER = re.compile(r"[0-9a-f]{2}")
-_TYPES = {**CONTENT_TYPES, **FILM_TYPES}
-_NAME = re.compile(rf"([0-9a-f]{{28}})\.({'|'.join(_TYPES)})")
+_NAME = re.compile(rf"([0-9a-f]{{28}})\.({'|'.join(FILE_TYPES)})")
 _PART_BYTES = 1 << 19
 _LED_ON = ("cache-control", "public, max-age=1800")  # half as long as a signed link lives
 _HEADERS = (
@@ -36,13 +35,13 @@ async def show(request: Request, ports: Ports) -> Response:
     key, extension = f"{folder}/{inner}/{name}", known[2]
     link = await ports.media.link_of(key)
     if link is not None:
-        return Response(b"", 302, _TYPES[extension], (*_HEADERS, ("location", link), _LED_ON))
+        return Response(b"", 302, FILE_TYPES[extension], (*_HEADERS, ("location", link), _LED_ON))
     if extension in FILM_TYPES:
         return await _film(request, ports, key, tag=f'"{known[1]}"')
     data = await ports.media.get(key)
     if data is None:
         raise NotFound
-    return Response(data, content_type=_TYPES[extension], headers=_HEADERS)
+    return Response(data, content_type=FILE_TYPES[extension], headers=_HEADERS)
 
 
 async def _film(request: Request, ports: Ports, key: str, *, tag: str) -> Response:
