@@ -94,9 +94,13 @@ def test_bodies_over_the_cap_are_refused_in_the_form_of_the_api(here: Town, ann:
 
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     with here.client(ann["token"]) as client:
-        for path, size in (("/oauth/token", 70_000), ("/api/v1/statuses", 1_100_000), ("/api/v2/media", 20_000_000)):
+        for method, path, size in (
+            ("POST", "/oauth/token", 70_000),
+            ("POST", "/api/v1/statuses", 1_100_000),
+            ("PATCH", "/api/v1/profile", 36_000_000),
+        ):
             for headers in (form, {**form, "Idempotency-Key": f"k{size}"}):
-                answer = client.post(path, content=b"x" * size, headers=headers)
+                answer = client.request(method, path, content=b"x" * size, headers=headers)
                 assert answer.status_code == 413
                 assert answer.json() == {"error": "The request is too large"}
                 assert answer.headers["access-control-allow-origin"] == "*"
