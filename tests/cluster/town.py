@@ -15,7 +15,9 @@ import httpx
 
 from tests.cluster.own_nginx import OwnNginx
 from tests.cluster.profiles import EMBEDDED, Profile
-from tests.live import START_S, LiveServer, environment, free_port
+from tests.live import LiveServer, environment, free_port
+
+_START_S = 180.0  # the first process makes the tables, which takes three nodes on one machine long
 
 
 @dataclass
@@ -36,9 +38,9 @@ class Role:
 
     def wait_ready(self) -> None:
         """Until it says that it is ready."""
-        until = time.monotonic() + START_S
+        until = time.monotonic() + _START_S
         while time.monotonic() < until:
-            assert self.process.poll() is None, self.log.read_text()[-2000:]
+            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log.read_text()[-2000:]}"
             try:
                 if httpx.get(f"http://127.0.0.1:{self.port}/health/ready", timeout=5).status_code == 200:
                     return
