@@ -1,7 +1,5 @@
-"""A whole web server in this process, over memory engines; over Redis where `TOWNSQUARE_TEST_PROFILE=redis` says so."""
+"""A whole web server in this process, over memory engines; over real ones where a profile says so: profile.py."""
 
-import dataclasses
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +7,9 @@ from typing import Any, cast
 
 import httpx
 import pytest
+import pytest_asyncio
 
-from tests.contract.engines import open_cache, open_feeds, open_streaming
+from tests.api.profile import Shared, shared
 from tests.work import do_all
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
@@ -144,22 +143,20 @@ def memory_ports(clock: SetClock, *, chaos: bool = False, **settings: Any) -> Po
     )
 
 
-def ports_of_profile(clock: SetClock, folder: Path) -> Ports:
-    """Engines as the profile has them, with keys of the folder's own."""
-    ports = memory_ports(clock, data=str(folder))
-    profile = os.environ.get("TOWNSQUARE_TEST_PROFILE", "memory")
-    if profile == "memory":
-        return ports
-    streaming = open_streaming(profile, folder)
-    cache, feeds = open_cache(profile, folder, clock, streaming), open_feeds(profile, folder)
-    return dataclasses.replace(ports, streaming=streaming, cache=cache, feeds=feeds)
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def engines(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shared | None]:
+    """What a profile has one of in a run."""
+    async with shared(tmp_path_factory.mktemp("profile")) as made:
+        yield made
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
+async def server(tmp_path: Path, engines: Shared | None) -> AsyncIterator[Server]:
     """The server with all its routes."""
-    clock = SetClock(NOW_MS)
-    ports = ports_of_profile(clock, tmp_path)
+    clock = engines.clock if engines else SetClock(NOW_MS)
+    ports = memory_ports(clock, data=str(tmp_path))
+    if engines:
+        ports = engines.ports(ports, tmp_path)
     await ports.streaming.start()
     hub = Hub(ports, payloads_of(ports))
     await hub.start()
@@ -174,3 +171,5 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     await hub.stop()
     for engine in (ports.cache, ports.feeds, ports.streaming, ports.store):
         await engine.close()
+    if engines:
+        await engines.tidy()

@@ -1,7 +1,6 @@
 """Verbs over memory engines: a store that is as strict, late and unordered as a cluster may be."""
 
 import os
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from tests.contract.servers import mongo_server, servers
+from tests.going_clock import GoingClock
 from tests.work import do_all
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
@@ -83,28 +83,6 @@ async def town() -> AsyncIterator[Town]:
         yield made
 
 
-class _GoingClock(SetClock):
-    """Goes on by itself as well: what Cassandra stamps by its own clock must not be later than ours."""
-
-    def __init__(self) -> None:
-        self._ahead_ms = 0
-
-    @property
-    def ms(self) -> int:  # type: ignore[override]  # where it stands, else
-        return time.time_ns() // 1_000_000 + self._ahead_ms
-
-    @ms.setter
-    def ms(self, ms: int) -> None:
-        self._ahead_ms = ms - time.time_ns() // 1_000_000
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def advance(self, *, seconds: float) -> None:
-        if seconds > 1:
-            super().advance(seconds=seconds)
-
-
 async def _clock_and_store() -> tuple[SetClock, Store]:
     """`TOWNSQUARE_TEST_STORE=cassandra` or `mongo`: the verbs over these; their tables stay full, as ids are new."""
     engine = os.environ.get("TOWNSQUARE_TEST_STORE")
@@ -117,7 +95,7 @@ async def _clock_and_store() -> tuple[SetClock, Store]:
     from tests.contract.cassandra_keyspaces import keyspace_url  # noqa: PLC0415  # its driver may not be here
     from townsquare.store.cassandra import CassandraStore  # noqa: PLC0415
 
-    clock = _GoingClock()
+    clock = GoingClock()
     return clock, await CassandraStore.open(keyspace_url(server, TABLES), TABLES, clock=clock)
 
 
@@ -126,7 +104,7 @@ async def _mongo() -> tuple[SetClock, Store]:
     from tests.contract.mongo_databases import tables_url  # noqa: PLC0415  # its driver may not be here
     from townsquare.store.mongo import MongoStore  # noqa: PLC0415
 
-    clock = _GoingClock()
+    clock = GoingClock()
     return clock, await MongoStore.open(tables_url(server, TABLES), TABLES, clock=clock)
 
 

@@ -1,0 +1,157 @@
+"""The engines of a profile under the whole API suite: `TOWNSQUARE_TEST_PROFILE=cassandra` or `mongo`.
+
+Store and queue are opened once a run, as joining them takes seconds, so all tests share an event loop. The tables that
+a test wrote to are emptied behind it; what lies in cache, feeds and streaming has keys of the test's own.
+"""
+
+import asyncio
+import dataclasses
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.contract.engines import open_cache, open_feeds, open_queue, open_store, open_streaming
+from tests.going_clock import GoingClock
+from townsquare.queue.port import Consumer, Delivery, Queue
+from townsquare.social.outbox import Outbox
+from townsquare.social.ports import Ports
+from townsquare.store.port import Store, Write
+from townsquare.store.tables import TABLES
+
+NAME = os.environ.get("TOWNSQUARE_TEST_PROFILE", "memory")
+_QUEUES = {"cassandra": "kafka", "mongo": "rabbitmq"}
+_CACHES = {"cassandra": "redis", "mongo": "memcached"}
+_LOOK_S = 0.05
+
+
+class SharedStore:
+    """The store of all tests, which notes what the present one wrote."""
+
+    def __init__(self, inner: Store) -> None:
+        self._inner = inner
+        self.written: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def write(self, *steps: Sequence[Write], at: int | None = None) -> None:
+        self.written.update(each.table.name for step in steps for each in step)
+        await self._inner.write(*steps, at=at)
+
+    async def slow_put_if_absent(self, table: Any, row: Any) -> Any:
+        self.written.add(table.name)
+        return await self._inner.slow_put_if_absent(table, row)
+
+    async def empty(self) -> None:
+        """Be rid of it, tombstones included."""
+        session: Any = self._inner._session  # type: ignore[attr-defined]  # no engine empties a table
+        async with asyncio.TaskGroup() as tasks:
+            for name in self.written:
+                tasks.create_task(
+                    session.run(f"TRUNCATE {name}") if NAME == "cassandra" else session.delete_all(name, {})
+                )
+        self.written.clear()
+
+    async def close(self) -> None:
+        """It is the run's, and closed by it."""
+
+
+class SharedQueue:
+    """The queue of all tests, with one consumer that takes part all the time."""
+
+    def __init__(self, inner: Queue) -> None:
+        self._inner = inner
+        self._consumers: dict[tuple[str, ...], SharedConsumer] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def consume(self, lanes: Sequence[str], *, lease_s: float = 30.0) -> "SharedConsumer":
+        """The consumer of these lanes."""
+        key = tuple(lanes)
+        if key not in self._consumers:
+            self._consumers[key] = SharedConsumer(self._inner, self._inner.consume(lanes, lease_s=lease_s), key)
+        return self._consumers[key]
+
+    async def forget(self) -> None:
+        """Do with what the last test left."""
+        for consumer in self._consumers.values():
+            while left := await consumer.take(limit=500, wait_s=0):
+                await consumer.done(left)
+
+    async def close(self) -> None:
+        """It is the run's, and closed by it."""
+
+    async def end(self) -> None:
+        """The end of the run."""
+        for consumer in self._consumers.values():
+            await consumer.inner.close()
+
+
+class SharedConsumer:
+    """Takes until nothing waits, however late it comes."""
+
+    def __init__(self, queue: Queue, inner: Consumer, lanes: tuple[str, ...]) -> None:
+        self._queue, self.inner, self._lanes = queue, inner, lanes
+
+    async def take(self, *, limit: int, wait_s: float) -> list[Delivery]:
+        """As the port says; empty only where the depths say that nothing waits."""
+        while True:
+            taken = await self.inner.take(limit=limit, wait_s=max(wait_s, _LOOK_S))
+            if taken or not any(each.waiting for each in await self._queue.depths() if each.lane in self._lanes):
+                return taken
+
+    async def done(self, deliveries: Sequence[Delivery]) -> None:
+        """As the port says."""
+        await self.inner.done(deliveries)
+
+    async def close(self) -> None:
+        """It goes on."""
+
+
+@dataclasses.dataclass(slots=True)
+class Shared:
+    """What a run has one of."""
+
+    store: SharedStore
+    queue: SharedQueue
+    clock: GoingClock
+
+    def ports(self, ports: Ports, folder: Path) -> Ports:
+        """The ports of a test, which are else in memory, over the profile's engines."""
+        streaming = open_streaming("redis", folder)
+        store: Any = self.store
+        queue: Any = self.queue
+        return dataclasses.replace(
+            ports,
+            clock=self.clock,
+            store=store,
+            queue=queue,
+            outbox=Outbox(store, queue, ports.new_id),
+            streaming=streaming,
+            cache=open_cache(_CACHES[NAME], folder, self.clock, streaming),
+            feeds=open_feeds("redis", folder),
+        )
+
+    async def tidy(self) -> None:
+        """Between two tests."""
+        await self.queue.forget()
+        await self.store.empty()
+        self.clock.back()
+
+
+@asynccontextmanager
+async def shared(folder: Path) -> AsyncIterator[Shared | None]:
+    """What the run has one of; None without a profile."""
+    if NAME == "memory":
+        yield None
+        return
+    clock = GoingClock()
+    async with open_store(NAME, TABLES, clock) as store:
+        queue = await open_queue(_QUEUES[NAME], folder, clock)
+        made = Shared(SharedStore(store), SharedQueue(queue), clock)
+        yield made
+        await made.queue.end()
+        await queue.close()
