@@ -161,6 +161,10 @@ async def test_a_body_over_the_limit_is_413_and_one_that_is_cut_off_400(server: 
     ann = await server.sign_in("ann")
     answer = await send(server, ann, HEAD + bytes(102 << 20))
     assert answer.status_code == 413
+    for kind in ("application/x-www-form-urlencoded", "application/json", "text/plain"):
+        headers = {**ann.headers, "content-type": kind}
+        answer = await server.client.post("/api/v2/media", headers=headers, content=b"x" * (2 << 20))
+        assert answer.status_code == 413
     for body in (
         b"--x\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\n" + bytes(2 << 20),
         bytes(2 << 20),

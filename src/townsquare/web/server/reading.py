@@ -100,9 +100,11 @@ async def take_body(request: Request, receive: Receive, *, folder: Path) -> None
     else:
         limit = request.route.body_limit_bytes if int(length) <= request.route.body_limit_bytes else -1
     content_type = request.headers.get("content-type", "")
-    if limit > IN_MEMORY_BYTES < int(length or limit) and content_type.lower().startswith("multipart/form-data"):
-        request.files = await take_multipart(receive, content_type, request.params, limit=limit, folder=folder)
-        return
+    if limit > IN_MEMORY_BYTES < int(length or limit):
+        if content_type.lower().startswith("multipart/form-data"):
+            request.files = await take_multipart(receive, content_type, request.params, limit=limit, folder=folder)
+            return
+        limit = -1 if length else IN_MEMORY_BYTES  # only files are large
     body = await read_body(receive, limit=limit)
     if body:
         request.files = parse_body(content_type, body, request.params)
