@@ -30,6 +30,9 @@ from townsquare.store.sqlite_writer import BUSY_S, Cells, Transaction, Upsert, W
 OLDEST_SQLITE = (3, 51, 3)  # those before can corrupt a file in WAL mode
 SWEEP_ROWS = 500  # a table and transaction
 _KEYS_A_STATEMENT = 64
+# What SQLite keeps of the file for each connection, beyond the kernel's page cache. What is read often is kept as
+# objects by those who read, so the reader needs less.
+_READER_KIB, _WRITER_KIB = 16_000, 32_000
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -71,7 +74,7 @@ def _marks(count: int) -> str:
     return ", ".join(f"?{n + 2}" for n in range(count))
 
 
-def _connect(path: str, *, relaxed: bool = False) -> apsw.Connection:
+def _connect(path: str, *, kib: int, relaxed: bool = False) -> apsw.Connection:
     connection = apsw.Connection(path, statementcachesize=1000)
     connection.set_busy_handler(_Patience())
     for pragma in (
@@ -79,7 +82,7 @@ def _connect(path: str, *, relaxed: bool = False) -> apsw.Connection:
         f"synchronous = {'NORMAL' if relaxed else 'FULL'}",
         "wal_autocheckpoint = 0",
         "journal_size_limit = 67108864",
-        "cache_size = -32000",
+        f"cache_size = -{kib}",
         "temp_store = MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
@@ -118,13 +121,13 @@ class SqliteStore:
         self._sides = {table.name: _Side(table) for table in tables}
         try:
             _make_private(path)
-            self._reader = _connect(str(path))
+            self._reader = _connect(str(path), kib=_READER_KIB)
             self._cursor = self._reader.cursor()  # always read to the end at once, so one is enough
             self._create()
             turn = Turn(path.with_name(path.name + "-turn"))
         except (apsw.Error, OSError) as exc:
             raise Unavailable(f"{path} cannot be opened: {exc}") from exc
-        self._writer = Writer(partial(_connect, str(path), relaxed=relaxed), turn, self._sweep)
+        self._writer = Writer(partial(_connect, str(path), kib=_WRITER_KIB, relaxed=relaxed), turn, self._sweep)
 
     @classmethod
     async def open(
