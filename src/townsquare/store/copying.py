@@ -23,6 +23,7 @@ from townsquare.store.versions import VERSION_NAME, WrongVersion
 from townsquare.store.walk import stamped_pages
 
 PROGRESS_NAME = "copy"  # of the row in `settings`
+SKEW_US = 60_000_000  # how far the clocks of those who write may be apart
 LATE_US = 3_600_000_000  # a write may carry a time so long past: that of what it is about
 _LEFT_OUT = frozenset((PROGRESS_NAME, VERSION_NAME))  # rows of `settings` that are each store's own
 _AT_ONCE = 128  # writes under way
@@ -119,9 +120,7 @@ class Copy:
             if table.name not in self.progress.done:
                 await self._copy_table(table)
         done = self.progress
-        await self._keep(
-            self._with(passes=done.passes + 1, since_us=max(1, done.begun_us - LATE_US), begun_us=0, done=(), after=b"")
-        )
+        await self._keep(self._with(passes=done.passes + 1, since_us=done.begun_us, begun_us=0, done=(), after=b""))
         return done.rows
 
     async def _copy_table(self, table: Table[Any]) -> None:
@@ -132,17 +131,22 @@ class Copy:
         await self._keep(self._with(done=(*self.progress.done, table.name), after=b""))
 
     async def _put(self, table: Table[R], page: Sequence[Stamped[R]], *, since_us: int) -> int:
-        """Write what is not older; how many. What was deleted cannot be there before a first pass has come by."""
-        wanted = [
-            each
-            for each in page
-            if each.at >= since_us
-            and (each.row is not None or self.progress.passes)
-            and _counts(table, each.row, each.key)
+        """Write what the target has not got; how many rows.
+
+        What is older than `since_us` is there already, but for writes that carry an earlier time: near it the target is
+        asked. What was deleted cannot be there before a first pass has come by.
+        """
+        ours = [each for each in page if _counts(table, each.row, each.key)]
+        new = [
+            each for each in ours if each.at >= since_us - SKEW_US and (each.row is not None or self.progress.passes)
         ]
-        for some in _parts(wanted):
+        late = [each for each in ours if since_us - LATE_US <= each.at < since_us - SKEW_US]
+        if late:
+            there = await self._target.get_many(table, [each.key for each in late])
+            new += [each for each, row in zip(late, there, strict=True) if each.row != row]
+        for some in _parts(new):
             await all_of(self._target.write([_write(table, each)], at=each.at) for each in some)
-        return len(wanted)
+        return len(new)
 
     async def verify(self) -> list[Difference]:
         """Count and sum each table on both sides; those that differ are mended and looked at once more.

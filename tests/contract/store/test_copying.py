@@ -128,6 +128,20 @@ async def test_what_is_written_between_the_passes_is_caught(stores: tuple[Store,
         await copying(stores, clock).begin("here")
 
 
+async def test_a_pass_with_nothing_new_writes_nothing(stores: tuple[Store, Store], clock: SetClock) -> None:
+    source, target = stores
+    await fill(source, clock, 30)
+    clock.advance(seconds=120)
+    copy = copying(stores, clock)
+    await copy.begin("here")
+    assert await copy.run_pass() == 90
+    row = follow(600)
+    await source.write([Put(FOLLOWING, row)], at=(clock.ms - 1_800_000) * 1000)  # half an hour late
+    assert await copy.run_pass() == 1
+    assert await target.get(FOLLOWING, FOLLOWING.key(row)) == row
+    assert await copy.run_pass() == 0
+
+
 async def test_what_no_pass_sees_is_found_by_the_sums(stores: tuple[Store, Store], clock: SetClock) -> None:
     source, target = stores
     await fill(source, clock, 20)
