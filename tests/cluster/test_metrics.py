@@ -1,14 +1,19 @@
 """A running server tells of all its processes at one address, and one request's id goes through web and workers."""
 
+import gzip
 import json
 import os
 import re
 import signal
 import subprocess
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.live import LiveServer, eventually, free_port, live_server
 
@@ -116,3 +121,42 @@ def test_an_address_of_somebody_else_is_refused(tmp_path: Path) -> None:
             pass
         assert "The setting metrics cannot be" in (tmp_path / "other.log").read_text()
         assert server.process.poll() is None
+
+
+def test_a_request_is_one_trace_through_web_and_workers(tmp_path: Path) -> None:
+    """Sent to a collector by both."""
+    heard: list[tuple[str, str, bytes]] = []  # service, span, trace
+
+    class Collector(BaseHTTPRequestHandler):
+        """Takes all."""
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if self.headers.get("content-encoding") == "gzip":
+                body = gzip.decompress(body)
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                [service] = [a.value.string_value for a in resource.resource.attributes if a.key == "service.name"]
+                heard.extend((service, span.name, span.trace_id) for s in resource.scope_spans for span in s.spans)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            """Says nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Collector) as collector:
+        Thread(target=collector.serve_forever, daemon=True).start()
+        data = tmp_path / "data"
+        data.mkdir()
+        (data / "townsquare.toml").write_text(
+            f'traces = "http://127.0.0.1:{collector.server_port}"\ntrace_share = 1.0\n'
+        )
+        with live_server(data, "--web-processes", "1") as server:
+            with server.client(server.account("ada")["token"]) as client:
+                assert client.post("/api/v1/statuses", data={"status": "hello"}).status_code == 200
+            eventually(lambda: any(name == "task FanOutStatus" for _, name, _ in heard), within_s=30)
+            assert server.stop() == 0
+        collector.shutdown()
+    [trace] = {trace for service, name, trace in heard if (service, name) == ("townsquare-web", "POST api")}
+    names = {(service, name) for service, name, its in heard if its == trace}
+    assert {("townsquare-web", "store.write"), ("townsquare-workers", "task FanOutStatus")} <= names
+    assert any(name == "queue.put" for _, name, _ in heard)

@@ -3,9 +3,12 @@
 Box: cli.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from townsquare.boot import open_ports
 from townsquare.metrics import sources
@@ -13,7 +16,7 @@ from townsquare.metrics.desk import Desk, Sources, bound
 from townsquare.metrics.exposition import Reading
 from townsquare.metrics.process import Process
 from townsquare.metrics.watch import Watch
-from townsquare.model.errors import TownsquareError
+from townsquare.model.errors import CannotStart, TownsquareError
 from townsquare.settings import Settings
 from townsquare.social.ports import Ports
 from townsquare.social.readiness import Readiness
@@ -24,50 +27,88 @@ from townsquare.web.streaming.hub import Hub
 from townsquare.workers.runner import Runner
 from townsquare.workers.schedule import Scheduler
 
+if TYPE_CHECKING:
+    from townsquare.metrics.spans import Spans
+
 Counted = list[Callable[[], list[Reading]]]  # a role adds what it counts
 
 
 def check_desk(settings: Settings, *, shared: bool) -> None:
-    """Refuse an address that cannot be had; unless `shared`, also one that another server's processes have.
+    """Refuse an address that cannot be had; unless `shared`, also one that another server's processes have. Refuse
+    traces where what makes them is not installed.
 
     Raises: CannotStart.
     """
+    _maker_of_spans(settings)
     if settings.metrics:
         bound(settings.metrics, shared=shared).close()
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a role works with. It adds what it counts to `counted`; `spans` where traces are wanted."""
+
+    ports: Ports
+    counted: Counted
+    readiness: Readiness  # its answer to those who ask whether it should be given work
+    spans: "Spans | None"
+
+
 @asynccontextmanager
-async def watched_ports(settings: Settings, role: str) -> AsyncIterator[tuple[Ports, Counted, Readiness]]:
-    """The engines, the list that the role adds to, counted and shown only where the setting says so, and its answer
-    to those who ask whether it should be given work.
+async def watched_ports(settings: Settings, role: str) -> AsyncIterator[Outlook]:
+    """The engines, counted, shown and traced only where the settings say so.
 
     Raises: CannotStart.
     """
+    make = _maker_of_spans(settings)
+    spans = make(settings, role) if make else None
+    try:
+        if not settings.metrics and spans is None:
+            async with open_ports(settings) as ports:
+                yield Outlook(ports, [], Readiness(ports), None)
+            return
+        watch = Watch(spans.over_engine if spans else None)
+        async with open_ports(settings, watch=watch) as ports:
+            outlook = Outlook(ports, [watch.read, lambda: of_ports(ports)], Readiness(ports), spans)
+            async with _desk(settings, role, outlook):
+                yield outlook
+    finally:
+        if spans is not None:
+            await asyncio.to_thread(spans.close)
+
+
+def _maker_of_spans(settings: Settings) -> "Callable[[Settings, str], Spans] | None":
+    if not settings.traces:
+        return None
+    try:
+        from townsquare.metrics.spans import open_spans  # noqa: PLC0415 - not everybody installs it
+    except ImportError as exc:
+        raise CannotStart(f"traces needs {exc.name}: pip install 'townsquare[otel]'.") from exc
+    return open_spans
+
+
+@asynccontextmanager
+async def _desk(settings: Settings, role: str, outlook: Outlook) -> AsyncIterator[None]:
+    """Where the operator asks, while the role lives."""
     if not settings.metrics:
-        async with open_ports(settings) as ports:
-            yield ports, [], Readiness(ports)
+        yield
         return
-    watch, process = Watch(), Process()
-    async with open_ports(settings, watch=watch) as ports:
-        readiness = Readiness(ports)
 
-        async def ready() -> tuple[bool, bytes]:
-            report = await readiness.report()
-            return report.ready, report.json()
+    async def ready() -> tuple[bool, bytes]:
+        report = await outlook.readiness.report()
+        return report.ready, report.json()
 
-        counted: Counted = [process.read, watch.read, lambda: of_ports(ports)]
-        desk = Desk(
-            role,
-            Path(settings.data) / "desk",
-            Sources(counted, lambda: of_all(ports), ready),
-        )
-        process.lag.start()
-        try:
-            await desk.open(settings.metrics)
-            yield ports, counted, readiness
-        finally:
-            process.lag.stop()
-            await desk.close()
+    process = Process()
+    outlook.counted.append(process.read)
+    asked = Sources(outlook.counted, lambda: of_all(outlook.ports), ready)
+    desk = Desk(role, Path(settings.data) / "desk", asked)
+    process.lag.start()
+    try:
+        await desk.open(settings.metrics)
+        yield
+    finally:
+        process.lag.stop()
+        await desk.close()
 
 
 def of_ports(ports: Ports) -> list[Reading]:

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
@@ -16,14 +17,13 @@ import uvloop
 
 from townsquare.boot import open_ports
 from townsquare.cli.logs import set_up_logging
-from townsquare.cli.meters import Counted, of_web, of_workers, watched_ports
+from townsquare.cli.meters import Outlook, of_web, of_workers, watched_ports
 from townsquare.cli.supervise import Role
 from townsquare.edge.addresses import RealAddresses
 from townsquare.edge.health import Health
 from townsquare.settings import Settings
 from townsquare.social.links import owner_link
 from townsquare.social.ports import Ports
-from townsquare.social.readiness import Readiness
 from townsquare.web.application import web_app
 from townsquare.web.routes import Route
 from townsquare.web.server.accepting import Acceptor, Door, Held, Seats
@@ -31,6 +31,7 @@ from townsquare.web.server.app import App
 from townsquare.web.server.protocol import OneWriteProtocol
 from townsquare.web.streaming.hub import Hub
 from townsquare.web.streaming.payloads import payloads_of
+from townsquare.workers.jobs import Jobs
 from townsquare.workers.lanes import LANES
 from townsquare.workers.runner import Runner, drain
 from townsquare.workers.schedule import Scheduler
@@ -83,11 +84,13 @@ def web_roles(settings: Settings, sock: socket.socket, *, count: int, more_route
 def run_web(settings: Settings, door: Door, ready: Callable[[], None], *, more_routes: Sequence[Route] = ()) -> None:
     """Serve until SIGTERM, then finish what was begun. `more_routes`: for measurements."""
 
-    async def serve(ports: Ports, counted: Counted, readiness: Readiness) -> None:
+    async def serve(outlook: Outlook) -> None:
+        ports = outlook.ports
         hub = Hub(ports, payloads_of(ports))
         app = web_app(ports, hub, more_routes=more_routes)
-        counted += [lambda: of_web(app, hub)]
-        health = Health(RealAddresses(app, settings.trusted_proxies), readiness)
+        outlook.counted.append(lambda: of_web(app, hub))
+        traced = app if outlook.spans is None else outlook.spans.over_app(app)
+        health = Health(RealAddresses(traced, settings.trusted_proxies), outlook.readiness)
         config = uvicorn.Config(
             health,
             http=OneWriteProtocol,
@@ -115,11 +118,12 @@ def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], No
 
     chosen = [lane for lane in LANES if not lanes or lane.name in lanes]
 
-    async def work(ports: Ports, counted: Counted, readiness: Readiness) -> None:
-        runner = Runner(ports, ALL_JOBS, chosen)
+    async def work(outlook: Outlook) -> None:
+        ports, readiness = outlook.ports, outlook.readiness
+        runner = Runner(ports, _traced(ALL_JOBS, outlook), chosen)
         scheduler = Scheduler(ports, ALL_PERIODIC, owner=f"{socket.gethostname()}:{os.getpid()}:{ports.new_id()}")
 
-        counted += [lambda: of_workers(runner, scheduler)]
+        outlook.counted.append(lambda: of_workers(runner, scheduler))
 
         def stop() -> None:
             readiness.stop()
@@ -134,6 +138,14 @@ def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], No
             ready()
 
     _run(settings, "workers", work)
+
+
+def _traced(jobs: Jobs, outlook: Outlook) -> Jobs:
+    """The jobs, with spans where they are wanted."""
+    spans = outlook.spans
+    if spans is None:
+        return jobs
+    return {task: replace(job, handler=spans.over_handler(task.__name__, job.handler)) for task, job in jobs.items()}
 
 
 async def work_once(ports: Ports) -> int:
@@ -186,10 +198,10 @@ class _Leave:
         await self._app.drain()
 
 
-def _run(settings: Settings, role: str, live: Callable[[Ports, Counted, Readiness], Awaitable[None]]) -> None:
+def _run(settings: Settings, role: str, live: Callable[[Outlook], Awaitable[None]]) -> None:
     async def whole_life() -> None:
-        async with watched_ports(settings, role) as (ports, counted, readiness):
-            await live(ports, counted, readiness)
+        async with watched_ports(settings, role) as outlook:
+            await live(outlook)
 
     set_up_logging(settings)
     # What is kept in caches lives long: walking it for circles every few hundred requests was a tenth of their cost.

@@ -39,12 +39,16 @@ class Watched:
 class Watch:
     """The meters of one process's engines."""
 
-    def __init__(self) -> None:
+    def __init__(self, also: Callable[[str, Any], Any] | None = None) -> None:
+        """`also` wraps an engine, by its box, before it is counted."""
+        self._also = also
         self._meters: dict[tuple[str, str], CallMeter] = {}
         self._pushes = self._deliveries = 0
 
     def over(self, box: str, engine: Any) -> Any:
         """The engine, watched; it itself where there is nothing to watch."""
+        if self._also is not None:
+            engine = self._also(box, engine)
         methods = {}
         for name in METHODS.get(box, ()):
             method = getattr(engine, name, None)
