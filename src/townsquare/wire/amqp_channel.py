@@ -224,7 +224,12 @@ class Channel:
                 frames.pack(self.number, commands.Channel.Close(reply_code=200, reply_text="", class_id=0, method_id=0))
             )
             self.end(Unavailable("RabbitMQ ended the giving of messages"))
-        elif isinstance(method, commands.Channel.CloseOk) and self.over is not None:
+        elif isinstance(method, commands.Channel.CloseOk):
+            while len(self._asked) > 1:  # what was asked before the close is not answered any more
+                asked = self._asked.popleft()
+                if not asked.done():
+                    asked.set_exception(Unavailable("The channel is closed"))
+            self._asked_first(method)
             self._wire.drop(self.number)
         else:
             self._asked_first(method)

@@ -259,6 +259,19 @@ async def test_what_is_out_while_rabbitmq_is_killed_can_be_finished_and_comes_no
     assert (depth.waiting, depth.parked) == (0, 1)
 
 
+async def test_a_channel_closes_at_once_though_what_was_asked_before_is_not_answered(queue: RabbitQueue) -> None:
+    await queue.put(messages(0, 1))
+    name = queue.layout.partition("fan_out", 0)
+    async with asyncio.timeout(3):
+        for _ in range(50):
+            channel = await (await queue.takes.connection()).channel()
+            consuming = asyncio.create_task(channel.consume(name, lambda tag, body: None, prefetch=1))
+            await asyncio.sleep(0)
+            await channel.close()
+            await asyncio.wait([consuming])
+            assert consuming.exception() is None or isinstance(consuming.exception(), Unavailable)
+
+
 async def test_a_number_of_partitions_is_kept(url: str, queue: RabbitQueue) -> None:
     with pytest.raises(ValueError, match="as many partitions"):
         await RabbitQueue.open(url.replace("partitions=4", "partitions=5"), clock=SystemClock())
