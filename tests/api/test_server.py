@@ -20,7 +20,7 @@ async def echo(request: Request, ports: Ports) -> Response:
             "params": request.params,
             "path": dict(request.path_params),
             "me": request.account_id,
-            "files": {name: [file.filename, len(file.data)] for name, file in request.files.items()},
+            "files": {name: [file.filename, file.size] for name, file in request.files.items()},
         }
     )
 
