@@ -5,7 +5,7 @@ Box: store. Source: https://www.mongodb.com/docs/manual/, the driver pymongo (do
 
 import asyncio
 import re
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
@@ -17,7 +17,8 @@ from townsquare.model.errors import Unavailable
 
 REQUEST_WITHIN_S = 4.0  # repeats after a change of the primary included
 CONNECT_WITHIN_S = 4.0
-GIVE_UP_AFTER_S = 2 * REQUEST_WITHIN_S  # where the driver itself does not
+GIVE_UP_AFTER_S = 3 * REQUEST_WITHIN_S  # the wait for our turn included
+MOST_AT_ONCE = 32  # requests of a process; more wait their turn here, where it does not count as the server's time
 SCHEMA_WITHIN_S = 60.0  # one collection, its index or its shards
 
 Document = dict[str, Any]
@@ -68,6 +69,7 @@ class Session:
     def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
         """See `open`."""
         self._client, self._open = client, True
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         self.database = database
         self._db = client.get_database(
             database,
@@ -87,6 +89,7 @@ class Session:
                 timeoutMS=int(REQUEST_WITHIN_S * 1000),
                 serverSelectionTimeoutMS=int(CONNECT_WITHIN_S * 1000),
                 connectTimeoutMS=int(CONNECT_WITHIN_S * 1000),
+                maxPoolSize=MOST_AT_ONCE,
             )
         except (errors.ConfigurationError, ValueError) as exc:
             raise ValueError(f"The setting store must look like {_FORM}.") from exc
@@ -183,9 +186,9 @@ class Session:
             self._open = False
             await self._client.close()
 
-    async def _ask(self, asked: Awaitable[T], within_s: float = GIVE_UP_AFTER_S) -> T:
+    async def _ask(self, asked: Coroutine[Any, Any, T], within_s: float = GIVE_UP_AFTER_S) -> T:
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(within_s), self._turns:
                 return await asked
         except errors.DuplicateKeyError as exc:
             raise _TakenError from exc
@@ -195,6 +198,8 @@ class Session:
             if isinstance(exc, errors.InvalidOperation) and not self._open:
                 raise Unavailable("The store is closed") from exc
             raise _translated(exc) from exc
+        finally:
+            asked.close()  # it may not have had its turn
 
 
 class _TakenError(Exception):

@@ -5,8 +5,10 @@ Suite: store.
 """
 
 import asyncio
+import gc
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import msgspec
@@ -75,7 +77,17 @@ async def test_a_url_that_the_driver_does_not_take_is_refused() -> None:
     assert "secret" not in str(refused.value)
 
 
+@pytest.fixture
+def _a_socket_of_the_driver() -> Iterator[None]:
+    """pymongo 4.13 forgets a socket that was connecting when its client was closed; it is found here."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_a_socket_of_the_driver")
 async def test_where_nobody_listens_the_store_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await MongoStore.open("mongodb://127.0.0.1:1/town", [WORDS], clock=SystemClock())
@@ -275,6 +287,7 @@ class TestServer:
         with pytest.raises(RuntimeError, match="MongoDB refuses"):
             await store._session.command("noSuchCommand")
 
+    @pytest.mark.usefixtures("_a_socket_of_the_driver")
     @pytest.mark.skipif("TOWNSQUARE_TEST_MONGO_URL" in os.environ, reason="a real one is not ours to kill")
     async def test_what_was_acknowledged_outlives_the_killed_server(self, server: str) -> None:
         """The clients' session goes on when the server is back. Every row is one of a batch."""
