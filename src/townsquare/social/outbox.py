@@ -15,7 +15,7 @@ from townsquare.kit.request_id import REQUEST_ID
 from townsquare.model.errors import Unavailable
 from townsquare.model.tasks import AnyTask, DeleteMedia, decode_task, encode_task
 from townsquare.queue.port import Message, Queue
-from townsquare.store.port import Put, Store, Write
+from townsquare.store.port import Delete, Put, Store, Write
 from townsquare.store.tables import CURSORS, OUTBOX, CursorRow, OutboxRow
 from townsquare.store.together import all_of
 
@@ -25,7 +25,7 @@ TICK_MS = 10_000
 RELAY_AGE_MS = 3_000  # what is younger is still in the hands of the process that wrote it
 _KEPT_TICKS = 2 * 86_400_000 // TICK_MS  # older rows have expired
 _SETTLED_MS = 60_000  # ticks older than this get no new rows
-_MARK_S = 1.0  # less than the relay's patience
+_DELETE_S = 1.0  # less than the relay's patience
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Outbox:
     def __init__(self, store: Store, queue: Queue, new_id: Callable[[], int]) -> None:
         self._store, self._queue, self._new_id = store, queue, new_id
         self._waiting: list[OutboxRow] = []
-        self._given: list[OutboxRow] = []  # in the queue, but not marked as sent
+        self._given: list[OutboxRow] = []  # in the queue, but still in the store
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()  # so that a flush ends after those begun before it
         self._running: list[asyncio.Task[None]] = []
@@ -81,7 +81,7 @@ class Outbox:
         """Begin to send."""
         self._running = [
             asyncio.create_task(self._send_for_ever(), name="outbox"),
-            asyncio.create_task(self._mark_for_ever(), name="outbox marks"),
+            asyncio.create_task(self._delete_for_ever(), name="outbox deletes"),
         ]
 
     async def close(self) -> None:
@@ -91,7 +91,7 @@ class Outbox:
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running = []
         await self.flush()
-        await self._mark()
+        await self._delete_sent()
 
     async def flush(self) -> None:
         """Give the queue all that waits now. What the queue cannot take stays for the relay."""
@@ -111,18 +111,18 @@ class Outbox:
             self._wake.clear()
             await self.flush()
 
-    async def _mark_for_ever(self) -> None:
+    async def _delete_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(_MARK_S)
-            await self._mark()
+            await asyncio.sleep(_DELETE_S)
+            await self._delete_sent()
 
-    async def _mark(self) -> None:
-        """Mark what the queue holds; a second's worth at a time, as the mark is of use only to the relay."""
+    async def _delete_sent(self) -> None:
+        """Delete what the queue holds; a second's worth at a time, as only the relay would look at it."""
         rows, self._given = self._given, []
         try:
-            await _mark_sent(self._store, self._queue, rows)
+            await _forget(self._store, self._queue, rows)
         except Unavailable:
-            log.warning("%d events cannot be marked as sent; the relay will bring them again", len(rows))
+            log.warning("%d events that were sent cannot be deleted; the relay will bring them again", len(rows))
 
 
 def _messages(rows: Sequence[OutboxRow]) -> list[Message]:
@@ -138,27 +138,22 @@ def _message(body: bytes, message_id: int) -> Message:
     return Message(lane=task.lane, key=task.key(), id=message_id, body=body)
 
 
-async def _mark_sent(store: Store, queue: Queue, rows: Sequence[OutboxRow]) -> None:
-    """Let the relay leave these rows alone; not before the queue has them for good, or a power cut would lose them."""
+async def _forget(store: Store, queue: Queue, rows: Sequence[OutboxRow]) -> None:
+    """Delete these rows; not before the queue has them for good, or a power cut would lose them."""
     if not rows:
         return
     await queue.sync()
-    await store.write(
-        [
-            Put(OUTBOX, OutboxRow(shard=row.shard, tick=row.tick, event_id=row.event_id, tasks=(), sent=True))
-            for row in rows
-        ]
-    )
+    await store.write([Delete(OUTBOX, (row.shard, row.tick, row.event_id)) for row in rows])
 
 
 async def send(store: Store, queue: Queue, rows: Sequence[OutboxRow]) -> None:
-    """Put the rows' tasks into the queue, then mark the rows.
+    """Put the rows' tasks into the queue, then delete the rows.
 
     Raises: Unavailable; then a repeat is safe.
     """
     if rows:
         await queue.put(_messages(rows))
-        await _mark_sent(store, queue, rows)
+        await _forget(store, queue, rows)
 
 
 async def relay(store: Store, queue: Queue, clock: Clock) -> int:
@@ -171,7 +166,7 @@ async def relay(store: Store, queue: Queue, clock: Clock) -> int:
     while tick <= now_tick:
         await asyncio.sleep(0)  # after days without a server there are many
         lists = await store.range_many(OUTBOX, [(shard, tick) for shard in range(SHARDS)], limit=10_000)
-        left = [row for rows in lists for row in rows if not row.sent and row.event_id < newest_id]
+        left = [row for rows in lists for row in rows if row.event_id < newest_id]
         await send(store, queue, left)
         sent += len(left)
         tick += 1

@@ -26,6 +26,7 @@ class Table(msgspec.Struct, Generic[R], frozen=True, kw_only=True, eq=False):
     clustering: tuple[str, ...] = ()
     newest_first: bool = False
     ttl_s: int | None = None  # a row is gone this long after its write time
+    written_once: bool = False  # a put that comes after the row's delete does no harm: nobody need remember the delete
     about: str  # what a row is and who reads it
 
     def key(self, row: R) -> Key:

@@ -52,6 +52,7 @@ class _Side(Generic[R]):
         self.up, self.down = f"{between} LIMIT ?4", f"{between} DESC LIMIT ?4"
         self.scan = f"SELECT k, v FROM {name} WHERE k > ?2 AND v IS NOT NULL AND {alive} ORDER BY k LIMIT ?3"
         self.stamped = f"SELECT k, v, ts FROM {name} WHERE k > ?2 AND {alive} ORDER BY k LIMIT ?3"
+        self.remove = f"DELETE FROM {name} WHERE k = ?"
         self.drop = f"UPDATE {name} SET v = NULL, ts = max(ts + 1, ?) WHERE k >= ? AND k < ? AND v IS NOT NULL"
         self.dead = f"SELECT count(*) FROM {name} WHERE k >= ? AND k < ? AND v IS NULL"
         gone = f"DELETE FROM {name} WHERE k IN (SELECT k FROM {name} WHERE {{}} LIMIT {SWEEP_ROWS})"
@@ -219,12 +220,13 @@ class SqliteStore:
         if rows:
             await self._writer.submit(partial(_put_all, rows))
 
-    def _cells(self, write: Write, ts: int, *, newest: bool) -> tuple[Upsert, Cells]:
+    def _cells(self, write: Write, ts: int, *, newest: bool) -> tuple[Upsert | str, Cells]:
+        """What writes a row, with its cells: a statement by itself where the row is removed for good."""
         side = self._sides[write.table.name]
         upsert = side.newest if newest else side.later
         if isinstance(write, Put):
             return upsert, (side.codec.key(write.row), side.codec.pack(write.row), ts)
-        return upsert, (encode(write.key), None, ts)
+        return side.remove if write.table.written_once else upsert, (encode(write.key), None, ts)
 
     async def slow_put_if_absent(self, table: Table[R], row: R) -> R | None:
         side: _Side[R] = self._sides[table.name]
@@ -317,6 +319,9 @@ class SqliteStore:
         self._reader.close()
 
 
-def _put_all(rows: list[tuple[Upsert, Cells]], transaction: Transaction) -> None:
-    for upsert, cells in rows:
-        transaction.put(upsert, cells)
+def _put_all(rows: list[tuple[Upsert | str, Cells]], transaction: Transaction) -> None:
+    for how, cells in rows:
+        if isinstance(how, str):
+            transaction.execute(how, cells[:1])
+        else:
+            transaction.put(how, cells)

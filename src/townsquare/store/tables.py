@@ -362,15 +362,14 @@ class IdempotencyRow(_Row, frozen=True, kw_only=True):
 class OutboxRow(_Row, frozen=True, kw_only=True):
     """Tasks of one act that must reach the queue, written before or with the act's commit point.
 
-    The relay gives the queue what is not `sent` after 10 s; a task that finds that its act was never committed does
-    nothing, since every task works from the rows.
+    Deleted once the queue has them; the relay gives the queue what is there for longer. A task that finds that its act
+    was never committed does nothing, since every task works from the rows.
     """
 
     shard: int  # 0 to 15, from the id
     tick: int  # 10 s of the id
     event_id: int
     tasks: tuple[bytes, ...]
-    sent: bool = False
 
 
 class CursorRow(_Row, frozen=True, kw_only=True):
@@ -560,6 +559,7 @@ OUTBOX = Table(
     partition=("shard", "tick"),
     clustering=("event_id",),
     ttl_s=2 * _DAY,
+    written_once=True,
     about="Tasks on their way to the queue.",
 )
 CURSORS = Table(name="cursors", row=CursorRow, partition=("name",), about="Read positions of our own readers.")

@@ -48,6 +48,19 @@ async def count(store: SqliteStore) -> int:
     return len(await store.range(BOOKS, ("b",), limit=100_000))
 
 
+async def test_a_delete_is_forgotten_where_rows_are_written_once(tmp_path: Path) -> None:
+    slips = Table(
+        name="slips", row=Entry, partition=("book",), clustering=("line",), written_once=True, about="Gone for good."
+    )
+    store = await SqliteStore.open(tmp_path / "store.db", [BOOKS, slips], clock=SetClock())
+    for table in (BOOKS, slips):
+        await store.write([Put(table, Entry("b", 1)), Put(table, Entry("b", 2))], [Delete(table, ("b", 1))])
+        assert await store.range(table, ("b",), limit=9) == [Entry("b", 2)]
+    counts = [store.count_dead(table, b"", b"\xff") for table in (BOOKS, slips)]
+    await store.close()
+    assert counts == [1, 0]
+
+
 async def test_rows_are_there_when_the_file_is_opened_again(tmp_path: Path) -> None:
     store = await SqliteStore.open(tmp_path / "store.db", [BOOKS], clock=SetClock())
     await store.write([Put(BOOKS, Entry("b", 1))])
