@@ -1,5 +1,6 @@
 """What stands behind the ids of routes: things of one person, and who else asks for them."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,9 @@ from townsquare.model.status import Media
 from townsquare.social.accounts import change_account
 from townsquare.social.sessions import drop_account_sessions
 from townsquare.social.viewer import drop_viewers
-from townsquare.store.port import Put
-from townsquare.store.tables import MEDIA, USERS
+from townsquare.store.port import Key, Put, Table
+from townsquare.store.tables import MEDIA, SETTINGS, TABLES, USERS
+from townsquare.store.walk import pages
 from townsquare.web.routes import Route
 
 ABSENT = 111_111_111_111_111_111  # never given to anything
@@ -124,12 +126,13 @@ async def belongings_of(server: Server, ann: Person, bob: Person) -> Belongings:
     )
 
 
-def everything_kept(server: Server) -> dict[str, dict[bytes, bytes | None]]:
+async def everything_kept(server: Server) -> dict[str, dict[Key, Any]]:
     """Every row of every table: equal as long as nothing was changed. Left out are the server's own keys, made when
     they are first needed."""
-    rows = server.ports.store.inner._rows  # type: ignore[attr-defined]  # the memory engine, wrapped in the strict one
-    return {
-        name: {key: kept.value for key, kept in table.by_key.items()}
-        for name, table in rows.items()
-        if name != "settings"
-    }
+    tables = [table for table in TABLES if table is not SETTINGS]
+    found = await asyncio.gather(*(_rows_of(server, table) for table in tables))
+    return {table.name: rows for table, rows in zip(tables, found, strict=True)}
+
+
+async def _rows_of(server: Server, table: Table[Any]) -> dict[Key, Any]:
+    return {table.key(row): row async for page in pages(server.ports.store, table) for row in page}

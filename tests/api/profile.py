@@ -18,6 +18,7 @@ from townsquare.queue.port import Consumer, Delivery, Queue
 from townsquare.social.outbox import Outbox
 from townsquare.social.ports import Ports
 from townsquare.store.port import Store, Write
+from townsquare.store.strict import StrictStore
 from townsquare.store.tables import TABLES
 
 NAME = os.environ.get("TOWNSQUARE_TEST_PROFILE", "memory")
@@ -27,10 +28,14 @@ _LOOK_S = 0.05
 
 
 class SharedStore:
-    """The store of all tests, which notes what the present one wrote."""
+    """The store of all tests, which notes what the present one wrote.
 
-    def __init__(self, inner: Store) -> None:
-        self._inner = inner
+    Cassandra stamps a consensus by its own clock. So there a time that the test's clock shows because it was moved is
+    the one at which it showed it: all writes stay in the order in which they were made.
+    """
+
+    def __init__(self, inner: Store, clock: GoingClock) -> None:
+        self._inner, self._clock = inner, clock
         self.written: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
@@ -38,6 +43,8 @@ class SharedStore:
 
     async def write(self, *steps: Sequence[Write], at: int | None = None) -> None:
         self.written.update(each.table.name for step in steps for each in step)
+        if at is not None and NAME == "cassandra":
+            at = self._clock.real_us(at)
         await self._inner.write(*steps, at=at)
 
     async def slow_put_if_absent(self, table: Any, row: Any) -> Any:
@@ -46,13 +53,16 @@ class SharedStore:
 
     async def empty(self) -> None:
         """Be rid of it, tombstones included."""
-        session: Any = self._inner._session  # type: ignore[attr-defined]  # no engine empties a table
+        inner: Any = self._inner  # no engine empties a table
+        session = inner._session
         async with asyncio.TaskGroup() as tasks:
             for name in self.written:
-                tasks.create_task(
-                    session.run(f"TRUNCATE {name}") if NAME == "cassandra" else session.delete_all(name, {})
-                )
+                if NAME == "cassandra":
+                    tasks.create_task(session.run(f"TRUNCATE {inner._keyspace}.{name}"))
+                else:
+                    tasks.create_task(session.delete_all(name, {}))
         self.written.clear()
+        inner._last_us = 0  # it may have been ahead
 
     async def close(self) -> None:
         """It is the run's, and closed by it."""
@@ -122,7 +132,8 @@ class Shared:
     def ports(self, ports: Ports, folder: Path) -> Ports:
         """The ports of a test, which are else in memory, over the profile's engines."""
         streaming = open_streaming("redis", folder)
-        store: Any = self.store
+        inner: Any = self.store
+        store = StrictStore(inner, TABLES, clock=self.clock)
         queue: Any = self.queue
         return dataclasses.replace(
             ports,
@@ -151,7 +162,7 @@ async def shared(folder: Path) -> AsyncIterator[Shared | None]:
     clock = GoingClock()
     async with open_store(NAME, TABLES, clock) as store:
         queue = await open_queue(_QUEUES[NAME], folder, clock)
-        made = Shared(SharedStore(store), SharedQueue(queue), clock)
+        made = Shared(SharedStore(store, clock), SharedQueue(queue), clock)
         yield made
         await made.queue.end()
         await queue.close()

@@ -56,7 +56,7 @@ CLOSED = {
 
 async def test_cve_2026_28431_nobody_gets_past_what_a_route_declares(town: Cast) -> None:
     """CVE-2026-28431: without a token only public routes answer."""
-    before = everything_kept(town.server)
+    before = await everything_kept(town.server)
     for route in API_ROUTES:
         answer = await town.ask(route, None)
         if route.access is not Access.PUBLIC:
@@ -66,7 +66,7 @@ async def test_cve_2026_28431_nobody_gets_past_what_a_route_declares(town: Cast)
             assert answer.status_code not in (401, 403) or route.path.startswith("/oauth/"), (
                 f"{route.method} {route.path}"
             )
-    assert everything_kept(town.server) == before
+    assert await everything_kept(town.server) == before
 
 
 async def test_cve_2026_28431_a_programs_own_token_is_nobody(town: Cast) -> None:
@@ -85,7 +85,7 @@ async def test_cve_2025_27399_a_closed_log_in_gets_what_anybody_gets(town: Cast,
     eve = await town.server.sign_in("eve", **CLOSED.get(state, {}))
     if state not in CLOSED:
         await set_account(town.server, eve, **{state: True})
-    before = everything_kept(town.server)
+    before = await everything_kept(town.server)
     for route in API_ROUTES:
         answer = await town.ask(route, eve.headers)
         name = f"{route.method} {route.path}: {answer.text}"
@@ -96,7 +96,7 @@ async def test_cve_2025_27399_a_closed_log_in_gets_what_anybody_gets(town: Cast,
             assert answer.status_code == (401 if state == "deleted" else 403), name
         else:
             assert answer.status_code < 500, name
-    changed = {name for name, rows in everything_kept(town.server).items() if rows != before[name]}
+    changed = {name for name, rows in (await everything_kept(town.server)).items() if rows != before[name]}
     assert changed == ({"outbox"} if state == "unconfirmed" else set())  # the mail to confirm with, once more
 
 
@@ -140,13 +140,13 @@ async def test_cve_2026_28431_what_is_anns_is_not_there_for_others(town: Cast, w
         await town.server.drain()
     elif who == "admin":
         await set_account(town.server, eve, role=Role.ADMIN)
-    before = everything_kept(town.server)
+    before = await everything_kept(town.server)
     for route in PRIVATE:
         theirs = await town.ask(route, eve.headers)
         absent = await town.ask(route, eve.headers, at=ABSENT)
         assert theirs.status_code == 404, f"{named(route)}: {theirs.text}"
         assert (theirs.content, _telling(theirs)) == (absent.content, _telling(absent)), named(route)
-    assert everything_kept(town.server) == before
+    assert await everything_kept(town.server) == before
 
 
 def _telling(answer: httpx.Response) -> dict[str, str]:

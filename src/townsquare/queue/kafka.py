@@ -213,10 +213,7 @@ class KafkaQueue:
         Raises: Unavailable.
         """
         held = [place for consumer in self._consumers for place in consumer.trimmable().items()]
-        try:
-            await self._admin.trim({place: start - REMEMBER for place, start in held})
-        except KafkaException as exc:
-            raise translated(exc) from exc
+        await self._admin.trim({place: start - REMEMBER for place, start in held})
 
     async def _trim_for_ever(self) -> None:
         while True:

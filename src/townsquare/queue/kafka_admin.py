@@ -5,7 +5,8 @@ Box: queue. Source: https://kafka.apache.org/documentation/#topicconfigs
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -18,10 +19,36 @@ from townsquare.queue.kafka_address import ANSWER_WITHIN_S, Address, translated
 from townsquare.queue.kafka_reader import Place
 from townsquare.queue.kafka_records import Names
 
+K = TypeVar("K")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 MAKE_WITHIN_S = 15.0
+_ANEW_S = 0.1
 RETRY_PARTITIONS = 4  # at most; forwarding is shared, order does not matter
+# A topic was made a moment ago, has another leader now, or Kafka itself is just starting.
+_PASSING = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_TOPIC_ID,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.NOT_CONTROLLER,
+        KafkaError.KAFKA_STORAGE_ERROR,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,
+        KafkaError.STALE_BROKER_EPOCH,
+        KafkaError.THROTTLING_QUOTA_EXCEEDED,
+    }
+)
 _NEVER = "-1"
 # Nothing is deleted by age or size: workers trim what is done. In small pieces, as a whole one is trimmed at a time.
 _LOG = {"cleanup.policy": "delete", "retention.ms": _NEVER, "retention.bytes": _NEVER, "segment.bytes": "67108864"}
@@ -46,6 +73,7 @@ class Admin:
         settings = address.client(**{"socket.timeout.ms": int(ANSWER_WITHIN_S * 1000)})
         self._client = AdminClient(settings)
         self._known = dict[str, int]()  # topic -> partitions
+        self._made = dict[str, int]()  # those of them that were made a moment ago, and are not told to all yet
         self._making = asyncio.Lock()
 
     def partitions(self, topic: str) -> int | None:
@@ -55,9 +83,13 @@ class Admin:
     async def look(self) -> dict[str, int]:
         """Our topics as they are now, with their partitions. Raises: Unavailable."""
         listed = await self._list()
-        mine = {name: len(topic.partitions) for name, topic in listed.topics.items() if self._is_ours(name)}
-        self._known = mine
-        return mine
+        # One that is just being made may be told without its partitions, or not at all yet.
+        mine = {
+            name: n for name, topic in listed.topics.items() if self._is_ours(name) and (n := len(topic.partitions))
+        }
+        self._made = {name: n for name, n in self._made.items() if name not in mine}
+        self._known = {**self._made, **mine}
+        return self._known
 
     async def make(self, lanes: Iterable[str]) -> None:
         """Make the topics of these lanes that are missing. Raises: Unavailable; ValueError where it cannot be."""
@@ -71,40 +103,38 @@ class Admin:
             copies = self._address.replication or min(3, max(len(listed.brokers), 1))
             if missing:
                 await self._create([self._new(topic, copies) for topic in missing])
+                self._made.update((topic, self._count(topic)) for topic in missing)
                 await self.look()
-            for topic in wanted:
-                self._known.setdefault(topic, self._count(topic))  # made a moment ago, and not told to all yet
 
     async def ends(self, places: Sequence[Place]) -> dict[Place, int]:
         """The offset behind the last record of each. Raises: Unavailable."""
         if not places:
             return {}
-        asked = self._client.list_offsets(
-            {TopicPartition(*place): OffsetSpec.latest() for place in places}, request_timeout=ANSWER_WITHIN_S
+        found = await self._all(
+            [TopicPartition(*place) for place in places],
+            lambda left: self._client.list_offsets(
+                {one: OffsetSpec.latest() for one in left}, request_timeout=ANSWER_WITHIN_S
+            ),
         )
-        found = await asyncio.gather(*(self._answer(one) for one in asked.values()))
-        return {(tp.topic, tp.partition): one.offset for tp, one in zip(asked, found, strict=True)}
+        return {(tp.topic, tp.partition): one.offset for tp, one in found.items()}
 
     async def committed(self) -> dict[Place, TopicPartition]:
         """What the workers have committed, with its text. Raises: Unavailable."""
         group = self._names.group
-        asked = self._client.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=ANSWER_WITHIN_S
+        found = await self._all(
+            [group],
+            lambda left: self._client.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(one) for one in left], request_timeout=ANSWER_WITHIN_S
+            ),
+            nothing=KafkaError.GROUP_ID_NOT_FOUND,
         )
-        try:
-            found = await self._answer(asked[group])
-        except KafkaException as exc:
-            if exc.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return {}
-            raise
-        return {(tp.topic, tp.partition): tp for tp in found.topic_partitions}
+        return {(tp.topic, tp.partition): tp for one in found.values() for tp in one.topic_partitions}
 
     async def trim(self, before: Mapping[Place, int]) -> None:
-        """Let go of all records before these offsets."""
+        """Let go of all records before these offsets. Raises: Unavailable."""
         offsets = [TopicPartition(*place, offset) for place, offset in before.items() if offset > 0]
         if offsets:
-            asked = self._client.delete_records(offsets, request_timeout=ANSWER_WITHIN_S)
-            await asyncio.gather(*(self._answer(one) for one in asked.values()))
+            await self._all(offsets, lambda left: self._client.delete_records(left, request_timeout=ANSWER_WITHIN_S))
 
     async def facts(self) -> Facts:
         """Facts of the cluster. Raises: Unavailable."""
@@ -123,24 +153,30 @@ class Admin:
         )
 
     async def _settings(self, resources: list[ConfigResource]) -> dict[ConfigResource, dict[str, str]]:
-        asked = self._client.describe_configs(resources, request_timeout=ANSWER_WITHIN_S)
-        found = await asyncio.gather(*(self._answer(one) for one in asked.values()))
-        return {one: {k: str(v.value) for k, v in each.items()} for one, each in zip(asked, found, strict=True)}
+        found = await self._all(
+            resources, lambda left: self._client.describe_configs(left, request_timeout=ANSWER_WITHIN_S)
+        )
+        return {one: {k: str(v.value) for k, v in each.items()} for one, each in found.items()}
 
     async def _create(self, topics: list[NewTopic]) -> None:
-        asked = self._client.create_topics(topics, operation_timeout=MAKE_WITHIN_S, request_timeout=MAKE_WITHIN_S)
-        for topic, made in asked.items():
-            try:
-                await self._answer(made, within_s=MAKE_WITHIN_S)
-            except KafkaException as exc:
-                error = exc.args[0]
-                if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                    continue
-                if error.code() == KafkaError.INVALID_REPLICATION_FACTOR:
-                    copies = topics[0].replication_factor
-                    text = f"Kafka has fewer than {copies} brokers: see replication= in the setting queue."
-                    raise ValueError(text) from exc
-                raise ValueError(f"Kafka does not make the topic {topic}: {error.str()}") from exc
+        copies = topics[0].replication_factor
+
+        def refused(exc: KafkaException) -> Exception:
+            error = exc.args[0]
+            if error.code() == KafkaError.INVALID_REPLICATION_FACTOR:
+                return ValueError(f"Kafka has fewer than {copies} brokers: see replication= in the setting queue.")
+            return ValueError(f"Kafka does not make our topics: {error.str()}")
+
+        by_name = {topic.topic: topic for topic in topics}
+        await self._all(
+            by_name,
+            lambda left: self._client.create_topics(
+                [by_name[name] for name in left], operation_timeout=MAKE_WITHIN_S, request_timeout=MAKE_WITHIN_S
+            ),
+            within_s=MAKE_WITHIN_S,
+            nothing=KafkaError.TOPIC_ALREADY_EXISTS,
+            refused=refused,
+        )
 
     def _new(self, topic: str, copies: int) -> NewTopic:
         config = {
@@ -164,15 +200,47 @@ class Admin:
         except KafkaException as exc:
             raise translated(exc) from exc
 
-    async def _answer(self, asked: "Future[T]", *, within_s: float = ANSWER_WITHIN_S) -> T:
-        """Raises: Unavailable, and KafkaException where Kafka refused."""
+    async def _all(
+        self,
+        wanted: Iterable[K],
+        ask: Callable[[list[K]], Mapping[K, "Future[T]"]],
+        *,
+        within_s: float = ANSWER_WITHIN_S,
+        nothing: int | None = None,
+        refused: Callable[[KafkaException], Exception] = translated,
+    ) -> dict[K, T]:
+        """Answers to requests that are harmless to repeat; those that pass by are asked again for `within_s`.
+
+        `nothing`: the error of one that has no answer. `refused`: what any other becomes.
+        Raises: Unavailable; what `refused` says.
+        """
+        found, left, give_up_s = dict[K, T](), list(wanted), time.monotonic() + within_s
+        while True:
+            asked = ask(left)
+            again = list[K]()
+            for one, answer in zip(asked, await asyncio.gather(*map(self._answer, asked.values())), strict=True):
+                if not isinstance(answer, KafkaException):
+                    found[one] = answer
+                elif (code := answer.args[0].code()) in _PASSING:
+                    again.append(one)
+                    last = answer
+                elif code != nothing:
+                    raise refused(answer) from answer
+            if not again:
+                return found
+            if time.monotonic() > give_up_s:
+                raise translated(last) from last
+            left = again
+            await asyncio.sleep(_ANEW_S)
+
+    async def _answer(self, asked: "Future[T]") -> T | KafkaException:
+        """The answer, or what Kafka says in its place. Raises: Unavailable, where Kafka says nothing."""
         try:
-            async with asyncio.timeout(within_s + 1):
+            async with asyncio.timeout(MAKE_WITHIN_S + 1):  # the client gives up before
                 return await asyncio.wrap_future(asked)
         except TimeoutError as exc:
             raise Unavailable("The queue does not answer just now") from exc
         except KafkaException as exc:
-            error = exc.args[0]
-            if error.code() < 0 or error.retriable():
+            if exc.args[0].code() < 0:
                 raise translated(exc) from exc
-            raise
+            return exc

@@ -8,6 +8,7 @@ import asyncio
 import io
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import BinaryIO
 
 import msgspec
@@ -25,6 +26,7 @@ from townsquare.social.media_files import new_key, store_picture
 from townsquare.social.ports import Ports
 from townsquare.social.timers import timer
 from townsquare.store.port import Put
+from townsquare.store.standing import stand
 from townsquare.store.tables import MEDIA, STATUSES
 
 IMAGE = "image"
@@ -224,7 +226,8 @@ async def discard(ports: Ports, media_id: int, *, account_id: int) -> None:
     if row.status_id:
         raise Invalid("Media attachment is currently used by a status")
     gone = msgspec.structs.replace(row, state="deleted")
-    await ports.outbox.commit([Put(MEDIA, gone)], tasks=[DeleteMedia((media_id,))])
+    settle = partial(stand, ports.store, MEDIA, gone)  # over a post that takes it at the same time
+    await ports.outbox.commit([Put(MEDIA, gone)], tasks=[DeleteMedia((media_id,))], settle=settle)
 
 
 async def remove(ports: Ports, media_ids: Sequence[int]) -> None:

@@ -6,7 +6,7 @@ tasks work from the rows, so neither does harm.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -46,8 +46,16 @@ class Outbox:
         """How many acts the queue does not have yet."""
         return len(self._waiting)
 
-    async def commit(self, *steps: Sequence[Write], tasks: Sequence[AnyTask] = (), at: int | None = None) -> None:
+    async def commit(
+        self,
+        *steps: Sequence[Write],
+        tasks: Sequence[AnyTask] = (),
+        at: int | None = None,
+        settle: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """Do the steps (see `Store.write`: the last one is the commit point), with the tasks durable before it.
+
+        `settle` is done behind the steps and before the tasks are handed on.
 
         Raises: Unavailable; then a repeat is safe.
         """
@@ -66,6 +74,8 @@ class Outbox:
         await self._store.write(
             [Put(OUTBOX, row), *(steps[0] if len(steps) > 1 else ())], *(steps[1:] if len(steps) > 1 else steps), at=at
         )
+        if settle is not None:
+            await settle()
         self._waiting.append(row)
         self._wake.set()
 

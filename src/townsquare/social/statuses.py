@@ -5,6 +5,7 @@ Writing the author's log row commits a post; a tombstone in `statuses` commits i
 """
 
 import contextlib
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -48,6 +49,7 @@ from townsquare.social.timers import timer
 from townsquare.social.viewer import viewer_of
 from townsquare.store.port import Put, Write
 from townsquare.store.reactions import mine
+from townsquare.store.standing import stand
 from townsquare.store.statuses import claim_key, created_us, get_statuses, log_rows, making
 from townsquare.store.tables import MINE, PINS, STATUSES, MineRow, PinRow
 
@@ -193,7 +195,9 @@ async def remove(ports: Ports, status: Status, *, delete_media: bool) -> None:
         tasks.append(DeleteMedia(status.media))
     elif status.media:
         before.append(timer(ports, DeleteMedia(status.media), due_ms=ports.clock.now_ms() + MEDIA_KEPT_MS))
-    await ports.outbox.commit(before, [Put(STATUSES, tombstone(status))], tasks=tasks)
+    gone = tombstone(status)
+    settle = partial(stand, ports.store, STATUSES, gone)  # over an edit that is under way
+    await ports.outbox.commit(before, [Put(STATUSES, gone)], tasks=tasks, settle=settle)
     if status.media and not delete_media:
         await attachments.release(ports, status.media, status_id=status.status_id)
     await drop_statuses(ports, [status.status_id])

@@ -1,12 +1,15 @@
 """The store in Apache Cassandra, for many machines: one Cassandra table for each of ours.
 
 What is put carries our own time stamp: the caller's `at`, else this machine's time, never the same twice in a process.
-Only the `slow_` calls ask for a consensus; that is stamped by the nodes' clocks, so all clocks must be kept together.
+Only the `slow_` calls ask for a consensus; that is stamped by the nodes' clocks, so all clocks must be kept together,
+and each looks whether it can be seen. An ordinary write that is under way while a consensus is found may end below it:
+`store/standing.py` is for those that must not.
 
 Box: store. Source: docs/decisions/0002-the-waist.md.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Coroutine, Iterable, Sequence
 from itertools import islice
@@ -26,7 +29,11 @@ T = TypeVar("T")
 
 AT_ONCE = 128  # requests of one call
 TRIES = 5  # at a row whose time is over, while others want it as well
+AHEAD_S = 1.0  # a consensus waits for rows whose clock was ahead by so much
+_ANEW_S = 0.02
 _US = 1_000_000
+
+log = logging.getLogger(__name__)
 
 
 class CassandraStore:
@@ -62,7 +69,7 @@ class CassandraStore:
 
         Those stamp a consensus in microseconds of real time, so neither milliseconds nor a clock that was set would do.
         """
-        self._last_us = max(time.time_ns() // 1000, self._now_us(), self._last_us + 1)
+        self._last_us = max(time.time_ns() // 1000, self._last_us + 1)
         return self._last_us
 
     async def get(self, table: Table[R], key: Key) -> R | None:
@@ -167,7 +174,8 @@ class CassandraStore:
         key = side.cells(table.key(row))
         for _ in range(TRIES):
             until, ttl = self._ending(side)
-            applied, *there = await self._session.agree(side.put_if_absent, [*key, side.codec.pack(row), *until, *ttl])
+            cells = [*key, side.codec.pack(row), *until, *ttl]
+            applied, *there = await self._agree(side, side.put_if_absent, cells, key, before=None)
             if applied:
                 return None
             value, *ended = there[len(key) :]
@@ -192,7 +200,32 @@ class CassandraStore:
     async def _swap(self, side: Side[R], cql: str, key: list[Cell], expected: bytes, new: R) -> tuple[Any, ...]:
         until, ttl = self._ending(side)
         now = [] if side.ttl_us is None else [self._now_us()]
-        return await self._session.agree(cql, [*ttl, side.codec.pack(new), *until, *key, expected, *now])
+        value = side.codec.pack(new)
+        cells = [*ttl, value, *until, *key, expected, *now]
+        if value == expected:
+            return await self._session.agree(cql, cells)
+        return await self._agree(side, cql, cells, key, before=expected)
+
+    async def _agree(
+        self, side: Side[R], cql: str, cells: list[Any], key: list[Cell], *, before: bytes | None
+    ) -> tuple[Any, ...]:
+        """Ask for a consensus until it can be seen. `before`: the bytes that it changes.
+
+        It carries the time of a node, and what was written from a clock ahead of that one's hides it. Then the row is
+        as it was, for everybody, so that it is asked for anew until its time has come.
+        """
+        give_up_s = time.monotonic() + AHEAD_S
+        while True:
+            answer = await self._session.agree(cql, cells)
+            if not answer[0]:
+                return answer
+            row = (await self._session.read(side.get, key)).first()
+            if (None if row is None else row[0]) != before:
+                return answer
+            if time.monotonic() > give_up_s:
+                log.warning("a row of %s is from a clock that is ahead: see `townsquare doctor`", side.table.name)
+                raise Unavailable(f"A row of {side.table.name} was written by a clock that is ahead")
+            await asyncio.sleep(_ANEW_S)
 
     async def drop(self, table: Table[Any], partition: Key) -> None:
         side = self._sides[table.name]

@@ -1,7 +1,8 @@
 """The store in MongoDB, for many machines: one collection for each table, one document for each row.
 
 Every row carries our own time stamp: the caller's `at`, else this machine's time, never the same twice in a process. An
-update replaces what is not newer; all clocks must be kept together.
+update replaces what is not newer; a row written without `at` replaces what it meets, whatever that one's clock said.
+All clocks must be kept together.
 
 Box: store. Source: docs/decisions/0002-the-waist.md, docs/decisions/0012-mongodb.md.
 """
@@ -173,7 +174,7 @@ class MongoStore:
         stamp = self._stamp() if at is None else at
         # All of them are looked at before one is sent.
         for alone, together in [self._step(step, stamp) for step in steps]:
-            works = [self._put(self._sides[name], changes) for name, changes in alone.items()]
+            works = [self._put(self._sides[name], changes, late=at is not None) for name, changes in alone.items()]
             await all_of([*works, self._batches.write(together)] if together else works)
 
     def _step(self, writes: Sequence[Write], stamp: int) -> _Step:
@@ -191,8 +192,10 @@ class MongoStore:
                 kind.setdefault(name, []).append(change)
         return step
 
-    async def _put(self, side: Side[Any], changes: Sequence[Change]) -> None:
-        """Write rows, each unless a later one is there."""
+    async def _put(self, side: Side[Any], changes: Sequence[Change], *, late: bool) -> None:
+        """Write rows, each unless a later one is there. Only what is `late` may lose: any other that meets a later one
+        is written after it, be that from a clock ahead of ours or a compare-and-set that began later and was quicker.
+        """
         for _ in range(TRIES):
             outcome = await self._session.update(side.name, [side.newer(change) for change in changes])
             if not outcome.refused:
@@ -202,7 +205,11 @@ class MongoStore:
             places = side.at_all([(change.id, change.partition) for change in refused])
             there = await self._session.many(side.name, places, limit=len(refused), fields={"ts": 1})
             written = {document["_id"]: document["ts"] for document in there}
-            changes = [change for change in refused if written.get(change.id, change.ts) <= change.ts]
+            if late:
+                changes = [change for change in refused if written.get(change.id, change.ts) <= change.ts]
+            else:
+                changes = [change._replace(ts=max(change.ts, written.get(change.id, 0) + 1)) for change in refused]
+                self._last_us = max(self._last_us, *(change.ts for change in changes))
             if not changes:
                 return
         raise Unavailable(f"Too many want one row of {side.name}")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,14 +14,20 @@ import pytest
 
 pytest.importorskip("confluent_kafka")
 
+from confluent_kafka import KafkaError, KafkaException
+
 from tests.contract.engines import kafka_url
 from tests.engines import control
 from townsquare.kit.clock import SetClock, SystemClock
 from townsquare.model.errors import Unavailable
 from townsquare.queue.kafka import KafkaQueue
+from townsquare.queue.kafka_address import read_url
+from townsquare.queue.kafka_admin import Admin
+from townsquare.queue.kafka_records import Names
 from townsquare.queue.port import Consumer, Delivery, Message
 
 T = TypeVar("T")
+LANES = ("counts", "fan_out", "graph", "media", "notify")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
 # Takes all it can get, says each id, and acknowledges only where told so.
@@ -291,6 +298,62 @@ async def test_an_address_that_cannot_be_meant(wrong: str, sentence: str) -> Non
     with pytest.raises(ValueError, match=sentence) as caught:
         await KafkaQueue.open(wrong, clock=SystemClock())
     assert "mistaken" not in str(caught.value)
+
+
+async def test_topics_that_two_make_at_once_can_be_measured_at_once(url: str) -> None:
+    async def begin(prefix: str) -> KafkaQueue:
+        queue = await KafkaQueue.open(f"{url.partition('?')[0]}?prefix={prefix}", LANES, clock=SystemClock())
+        assert [depth.waiting for depth in await queue.depths()] == [0] * len(LANES)
+        return queue
+
+    for prefix in "abc":
+        for queue in await asyncio.gather(*(begin(f"two.{prefix}") for _ in range(3))):
+            await queue.close()
+
+
+def _never(code: int) -> Callable[[list[str]], dict[str, Future[str]]]:
+    """Says the same of all."""
+
+    def refuse(left: list[str]) -> dict[str, Future[str]]:
+        answers = {one: Future[str]() for one in left}
+        for told in answers.values():
+            told.set_exception(KafkaException(KafkaError(code)))
+        return answers
+
+    return refuse
+
+
+@pytest.mark.parametrize("code", [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART])
+async def test_what_passes_is_asked_again_for_a_while(url: str, code: int) -> None:
+    admin, asked = Admin(read_url(url), Names("x")), list[list[str]]()
+
+    def answer(left: list[str]) -> dict[str, Future[str]]:
+        """As Kafka does for a topic that was made a moment ago: a part is there."""
+        asked.append(list(left))
+        answers = {one: Future[str]() for one in left}
+        for one, told in answers.items():
+            if one in left[: 2 - len(asked)]:
+                told.set_exception(KafkaException(KafkaError(code)))
+            else:
+                told.set_result(one)
+        return answers
+
+    assert await admin._all("abc", answer) == {"a": "a", "b": "b", "c": "c"}
+    assert asked == [["a", "b", "c"], ["a"]]
+    with pytest.raises(Unavailable):
+        await admin._all("abc", _never(code), within_s=0.3)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(KafkaError.TOPIC_AUTHORIZATION_FAILED, ValueError), (KafkaError.POLICY_VIOLATION, Unavailable)],
+)
+async def test_what_kafka_refuses_is_an_error_of_ours(url: str, code: int, kind: type[Exception]) -> None:
+    refuse = _never(code)
+    admin = Admin(read_url(url), Names("x"))
+    with pytest.raises(kind):
+        await admin._all("a", refuse)
+    assert await admin._all("a", refuse, nothing=code) == {}
 
 
 async def test_too_few_brokers(url: str) -> None:

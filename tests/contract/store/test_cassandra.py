@@ -4,6 +4,7 @@ Suite: store.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from tests.contract.servers import servers
 from tests.engines import control
 from townsquare.kit.clock import SystemClock
 from townsquare.model.errors import Unavailable
-from townsquare.store.port import Put, Table
+from townsquare.store.port import Delete, Put, Table
 
 pytest.importorskip("acsylla", reason="acsylla is not installed: pip install townsquare[cluster]")
 
@@ -103,6 +104,11 @@ async def _when_it_is_back(call: Callable[[], Awaitable[T]]) -> T:
                 await asyncio.sleep(0.2)
 
 
+def _in_us(seconds: float) -> int:
+    """A time to come, in Unix microseconds."""
+    return time.time_ns() // 1000 + int(seconds * 1_000_000)
+
+
 class TestOneNode:
     pytestmark = CASSANDRA
 
@@ -124,6 +130,24 @@ class TestOneNode:
         assert await store.slow_compare_and_set(LONG_WORDS, LongWord("a", 1), LongWord("a", 2, "letter"))
         assert await older.get(WORDS, ("a",)) == Word("a", 2)
         await asyncio.gather(older.close(), store.close())
+
+    async def test_a_consensus_is_seen_though_the_row_is_from_a_clock_ahead(self, server: str) -> None:
+        store = await empty_store(server, [WORDS], SystemClock())
+        await store.write([Put(WORDS, Word("a", 1))], at=_in_us(0.4))
+        assert await store.slow_compare_and_set(WORDS, Word("a", 1), Word("a", 2))
+        assert await store.get(WORDS, ("a",)) == Word("a", 2)
+        await store.write([Delete(WORDS, ("b",))], at=_in_us(0.4))
+        assert await store.slow_put_if_absent(WORDS, Word("b", 1)) is None
+        assert await store.get(WORDS, ("b",)) == Word("b", 1)
+        await store.close()
+
+    async def test_of_a_clock_far_ahead_a_consensus_says_that_it_cannot(self, server: str) -> None:
+        store = await empty_store(server, [WORDS], SystemClock())
+        await store.write([Put(WORDS, Word("a", 1))], at=_in_us(60))
+        with pytest.raises(Unavailable, match="ahead"):
+            await store.slow_compare_and_set(WORDS, Word("a", 1), Word("a", 2))
+        assert await store.get(WORDS, ("a",)) == Word("a", 1)
+        await store.close()
 
     async def test_many_that_start_at_once_make_the_tables_once(self, server: str, session: Session) -> None:
         await session.run("DROP KEYSPACE IF EXISTS contract_start")

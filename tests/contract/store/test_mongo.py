@@ -123,6 +123,20 @@ class DyingSession:
         return await self._session.many(collection, where, **more)  # type: ignore[arg-type]  # as they came
 
 
+class LateSession(DyingSession):
+    """Does something else before the first update, as if that were on its way for long."""
+
+    def __init__(self, session: Session, first: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(session, before="")
+        self._first: Callable[[], Awaitable[object]] | None = first
+
+    async def update(self, collection: str, updates: list[Update]) -> Outcome:
+        first, self._first = self._first, None
+        if first is not None:
+            await first()
+        return await super().update(collection, updates)
+
+
 @pytest.fixture
 def server() -> str:
     return mongo_server()
@@ -159,6 +173,42 @@ async def _numbers(store: MongoStore) -> tuple[list[int], int]:
 async def _on_its_way(store: MongoStore) -> int:
     """Documents that are told of a batch."""
     return sum([len(await store._session.found(t.name, {"n.0": {"$exists": True}}, limit=99)) for t in TABLES])
+
+
+class TestOrder:
+    pytestmark = MONGO
+
+    @pytest.mark.parametrize("gone", [False, True])
+    async def test_a_write_that_was_on_its_way_stands_over_a_quicker_compare_and_set(
+        self, server: str, store: MongoStore, clock: SetClock, gone: bool
+    ) -> None:
+        other = await MongoStore.open(tables_url(server, TABLES), TABLES, clock=clock)
+        await other.write([Put(WORDS, Word("b", "x", 1))])
+
+        async def edit() -> None:
+            clock.advance(seconds=5)
+            assert await other.slow_compare_and_set(WORDS, Word("b", "x", 1), Word("b", "x", 2))
+
+        session = store._session
+        store._session = LateSession(session, edit)  # type: ignore[assignment]  # it has what a write calls
+        await store.write([Delete(WORDS, ("b", "x")) if gone else Put(WORDS, Word("b", "x", 3))])
+        store._session = session
+        expected = None if gone else Word("b", "x", 3)
+        assert await other.get(WORDS, ("b", "x")) == expected
+        await store.write([Put(WORDS, Word("b", "x", 4))], at=1)  # but what is late by its own word is late
+        assert await store.get(WORDS, ("b", "x")) == expected
+        await other.close()
+
+    async def test_the_later_call_wins_though_the_clock_of_the_earlier_was_ahead(
+        self, server: str, store: MongoStore
+    ) -> None:
+        ahead = SetClock()
+        ahead.advance(seconds=3600)
+        other = await MongoStore.open(tables_url(server, TABLES), TABLES, clock=ahead)
+        await other.write([Put(WORDS, Word("b", "x", 1))])
+        await store.write([Put(WORDS, Word("b", "x", 2))])
+        assert await other.get(WORDS, ("b", "x")) == Word("b", "x", 2)
+        await other.close()
 
 
 class TestBatches:

@@ -15,6 +15,7 @@ from tests.contract.engines import STORES, open_store
 from townsquare.kit.clock import SetClock
 from townsquare.model.errors import Invalid
 from townsquare.store.port import Delete, Key, Put, Store, Table
+from townsquare.store.standing import stand
 
 
 class Leaf(msgspec.Struct, frozen=True, array_like=True):
@@ -214,6 +215,17 @@ async def test_a_deleted_or_expired_key_is_free_again(store: Store, clock: SetCl
     clock.advance(seconds=61)
     assert await store.slow_put_if_absent(SHORT, leaf(1, text="c")) is None
     assert await store.slow_put_if_absent(SHORT, leaf(1, text="d")) == leaf(1, text="c")
+
+
+async def test_what_was_put_stands_though_a_compare_and_set_was_stamped_later(store: Store) -> None:
+    place = (*OAK, 1, "")
+    await store.write([Put(LEAVES, leaf(1, text="old"))], at=1_000)
+    assert await store.slow_compare_and_set(LEAVES, leaf(1, text="old"), leaf(1, text="edited"))
+    await store.write([Put(LEAVES, leaf(1, text="gone"))], at=2_000)  # as one that was on its way for long
+    assert await store.get(LEAVES, place) == leaf(1, text="edited")
+    for _ in range(2):
+        await stand(store, LEAVES, leaf(1, text="gone"))
+        assert await store.get(LEAVES, place) == leaf(1, text="gone")
 
 
 async def test_compare_and_set_changes_only_what_is_as_it_was(store: Store) -> None:
