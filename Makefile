@@ -3,12 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+PROFILE ?= cassandra
+# Engines are joined once a run, by all tests.
+ONE_LOOP := -o asyncio_default_fixture_loop_scope=session -o asyncio_default_test_loop_scope=session
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test engines bench docs format clean
+.PHONY: help run check test profiles engines cluster faults bench docs format clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## install what is needed and serve on http://localhost:3000 (ARGS="--data DIR" and the like)
 	@exec $(BIN)/townsquare run $(ARGS)
@@ -26,8 +29,18 @@ test: $(VENV)/.installed-dev ## install what is needed and run every test that t
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
+profiles: $(VENV)/.installed-dev ## run the API suite over real servers, one profile after the other
+	TOWNSQUARE_TEST_PROFILE=cassandra $(BIN)/pytest $(ONE_LOOP) tests/api $(ARGS)
+	TOWNSQUARE_TEST_PROFILE=mongo $(BIN)/pytest $(ONE_LOOP) tests/api $(ARGS)
+
 engines: ## install the real servers behind the boxes into .engines (ARGS="redis kafka" for some of them)
 	@$(PYTHON) -m tests.engines install $(ARGS)
+
+cluster: $(VENV)/.installed-dev ## start it all on this machine, on real servers (PROFILE=cassandra or mongo), and print the address
+	@$(BIN)/python -m tests.cluster.up --profile $(PROFILE) $(ARGS)
+
+faults: $(VENV)/.installed-dev ## kill each server and process of a profile under load, and look for what was lost
+	@$(BIN)/python -m tests.cluster.cluster_faults --profile $(PROFILE) $(ARGS)
 
 bench: $(VENV)/.installed-dev ## measure speed on this machine and write bench/results
 	$(BIN)/python -m bench $(ARGS)

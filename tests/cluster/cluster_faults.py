@@ -76,9 +76,17 @@ def _until_ready(town: Town) -> None:
     raise AssertionError("a web process is not ready again")
 
 
-def run(profile: Profile, folder: Path, *, times: int, webs: int = 3, workers: int = 2) -> Findings:
+def run(
+    profile: Profile,
+    folder: Path,
+    *,
+    times: int,
+    webs: int = 3,
+    workers: int = 2,
+    say: Callable[[str], None] = lambda _: None,
+) -> Findings:
     """The whole program on a cluster of its own."""
-    with cluster(profile, folder, webs=webs, workers=workers) as town:
+    with cluster(profile, folder, webs=webs, workers=workers, say=say) as town:
         return under_load(town, lambda findings: harm_each(town, findings, times=times))
 
 
@@ -93,7 +101,7 @@ def main() -> int:
         print(sentence, file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="townsquare-faults-") as folder:
-        found = run(profile, Path(folder), times=options.times)
+        found = run(profile, Path(folder), times=options.times, say=lambda line: print(line, flush=True))
     print(f"acknowledged: {found.acts}; the slowest after {found.longest_s:.1f} s")
     print(f"killed: {dict(found.kills)}; all ready again after at most {max(found.back_s):.1f} s, one after another")
     print("G1, G3: none lost or doubled" if not found.faults else "FAULTS:")

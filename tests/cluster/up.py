@@ -7,7 +7,7 @@ them with people, prints the address, and stops all of it on Ctrl-C.
 import argparse
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,20 +20,26 @@ from tests.live import PASSWORD
 WEBS, WORKERS = 3, 2
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
 @contextmanager
-def cluster(profile: Profile, folder: Path, *, webs: int = WEBS, workers: int = WORKERS) -> Iterator[Town]:
+def cluster(
+    profile: Profile, folder: Path, *, webs: int = WEBS, workers: int = WORKERS, say: Callable[[str], None] = _say
+) -> Iterator[Town]:
     """A town on servers that are started for it, without data, and stopped behind it."""
-    with _servers(profile.servers), town(folder, webs=webs, workers=workers, profile=profile) as made:
+    with _servers(profile.servers, say), town(folder, webs=webs, workers=workers, profile=profile) as made:
         yield made
 
 
 @contextmanager
-def _servers(names: Sequence[str]) -> Iterator[None]:
+def _servers(names: Sequence[str], say: Callable[[str], None]) -> Iterator[None]:
     try:
         for name in names:  # one after another: nodes of a store join one at a time
             if not control.start(name, fresh=True):
                 raise control.StartError(f"{name} runs already: python -m tests.engines stop {name}")
-            print(f"{name} answers after {control.wait(name):.1f} s: {control.url(name)}", flush=True)
+            say(f"{name} answers after {control.wait(name):.1f} s: {control.url(name)}")
         yield
     finally:
         for name in reversed(names):
