@@ -26,7 +26,7 @@ PROGRESS_NAME = "copy"  # of the row in `settings`
 SKEW_US = 60_000_000  # how far the clocks of those who write may be apart
 LATE_US = 3_600_000_000  # a write may carry a time so long past: that of what it is about
 _LEFT_OUT = frozenset((PROGRESS_NAME, VERSION_NAME))  # rows of `settings` that are each store's own
-_AT_ONCE = 128  # writes under way
+_AT_ONCE = 64  # writes under way
 _SUM_BITS = 128
 _ENDING_US = 3_600_000_000  # rows that end so soon are not compared: they may end between the two looks
 
