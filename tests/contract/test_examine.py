@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.engines import CASSANDRA, MONGO, memcached_outer, open_feeds, open_store
+from tests.contract.engines import CASSANDRA, KAFKA, MONGO, RABBIT, memcached_outer, open_feeds, open_queue, open_store
 from tests.contract.own_servers import OwnRedis
 from townsquare.cache.redis import RedisOuter
 from townsquare.kit.clock import SystemClock
 from townsquare.model.findings import Examines, Level, clock
 from townsquare.queue.kafka_admin import Facts
 from townsquare.queue.kafka_examine import examine as examine_kafka
+from townsquare.queue.port import Message
 from townsquare.store.tables import SETTINGS
 from townsquare.wire.redis import Redis, sound_answers
 
@@ -66,6 +67,23 @@ async def test_stores_tell_of_copies(engine: str, levels: dict[str, Level]) -> N
         looked = {name.rpartition(" ")[2]: level for name, level in (await found(store)).items()}
     assert {name: looked[name] for name in levels} == levels
     assert Level.WRONG not in looked.values()
+
+
+@pytest.mark.parametrize(
+    ("engine", "levels"),
+    [
+        pytest.param("rabbitmq", {"queues": Level.OK, "room": Level.OK}, marks=RABBIT),
+        pytest.param("kafka", {"copies": Level.WARNING, "take-over": Level.OK}, marks=KAFKA),
+    ],
+)
+async def test_queues_tell_how_safe_work_is(engine: str, levels: dict[str, Level], tmp_path: Path) -> None:
+    queue = await open_queue(engine, tmp_path, SystemClock())
+    try:
+        await queue.put([Message(lane="fan_out", key=1, id=1, body=b"x")])
+        looked = {name.rpartition(" ")[2]: level for name, level in (await found(queue)).items()}
+    finally:
+        await queue.close()
+    assert {name: looked[name] for name in levels} == levels
 
 
 @pytest.mark.parametrize(
