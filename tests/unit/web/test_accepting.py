@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from townsquare.web.server import accepting
 from townsquare.web.server.accepting import Acceptor, Door, Held, Seats
 
 
@@ -41,6 +42,12 @@ async def listening() -> AsyncIterator[socket.socket]:
         yield sock
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody takes another's share because this machine is slow."""
+    monkeypatch.setattr(accepting, "_PATIENCE", 1_000_000)
+
+
 async def _connect(sock: socket.socket, count: int) -> list[asyncio.StreamWriter]:
     """So many at once, each served by somebody when this returns."""
     made = await asyncio.gather(*(asyncio.open_connection(*sock.getsockname()) for _ in range(count)))
@@ -60,6 +67,7 @@ async def _until_closed(web: _Web, count: int) -> None:
         await web.closed.acquire()
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_burst_falls_to_all_in_equal_shares(listening: socket.socket) -> None:
     seats = Seats(2)
     first, second = webs = [_Web(listening, seats, number) for number in range(2)]
@@ -72,6 +80,7 @@ async def test_a_burst_falls_to_all_in_equal_shares(listening: socket.socket) ->
         await web.acceptor.stop()
 
 
+@pytest.mark.usefixtures("patient")
 async def test_one_that_comes_new_gets_what_it_lacks(listening: socket.socket) -> None:
     seats = Seats(2)
     old = _Web(listening, seats, 0)
@@ -115,6 +124,7 @@ async def test_one_that_leaves_serves_what_waits_and_is_not_waited_for(listening
     assert not seats.seat(1).is_ahead()
 
 
+@pytest.mark.usefixtures("patient")
 async def test_closed_connections_make_room_for_new_ones(listening: socket.socket) -> None:
     seats = Seats(2)
     webs = [_Web(listening, seats, number) for number in range(2)]
