@@ -19,6 +19,7 @@ from bench.goals import Result, Run, Scenario
 from bench.machine import Machine, machine
 from bench.scenarios import fan_out, home, hot_key, memory, posting, sizes, streams
 from bench.server import ROOT
+from townsquare.feeds.placing import sweep
 
 SCENARIOS: tuple[tuple[str, Scenario], ...] = (
     ("S1", fan_out.fan_out),
@@ -71,6 +72,7 @@ def main() -> int:
                 _say(_line(result))
             results += found
             _say(f"({name} took {time.perf_counter() - begun:.0f} s)")
+    sweep(older_s=0)  # home timelines in memory, whose folders have gone
     text = table(facts, results, faults)
     print(text)
     if not options.quick:

@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import numpy.typing as npt
 
-from townsquare.feeds.layout import ACCOUNT, BLOCK, COUNT, GUARD, NEXT_FREE, ROW_CELLS, VERSION, RingMap
+from townsquare.feeds.layout import ACCOUNT, BLOCK, COUNT, GUARD, NEXT_FREE, ROOM_RINGS, ROW_CELLS, VERSION, RingMap
 from townsquare.feeds.port import Ids
 from townsquare.model.errors import Unavailable
 
@@ -67,13 +67,12 @@ class RingIndex:
         """
         sequence, capacity, used, free = self._file.head()
         self._file.set_head(sequence + 1, used, free)
-        if not free and used == capacity:
+        if not free:
             try:
-                self._file.grow()
+                self._have_room(used, capacity)
             except Unavailable:
                 self._file.set_head(sequence + 2, used, free)
                 raise
-            self._rebuild()
         if free:
             slot, free = free - 1, self._file.rows.item(free - 1, NEXT_FREE)
         else:
@@ -86,6 +85,14 @@ class RingIndex:
         self._place(account, slot)
         self._file.set_head(sequence + 2, used, free)
         return slot
+
+    def _have_room(self, used: int, capacity: int) -> None:
+        """Room for a ring in a slot that was never used. Raises: Unavailable."""
+        if used == capacity:
+            self._file.grow()
+            self._rebuild()
+        if used % ROOM_RINGS == 0:
+            self._file.make_room(used)
 
     def remove(self, account: int) -> None:
         """Free the account's slot, if it has one."""
@@ -112,6 +119,8 @@ class RingIndex:
             rows = self._file.rows
             # The row at `used` may have been taken without being counted.
             used = min(used + 1, self._file.capacity)
+            if used:  # nor may there be room for it and those after it
+                self._file.make_room((used - 1) // ROOM_RINGS * ROOM_RINGS)
             free = 0
             for slot in np.flatnonzero(rows[:used, ACCOUNT] == 0).tolist():
                 rows[slot, NEXT_FREE] = free

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from townsquare.feeds.placing import place
 from townsquare.model.errors import Unavailable
 
 MAX_RINGS = 1 << 20
+ROOM_RINGS = 64  # that get room at a time
 BLOCK = 1016  # places: 800 for a ring and some to go on in before it is moved down; an odd number of cache lines
 ROW = struct.Struct("4q")
 ACCOUNT, VERSION, COUNT, NEXT_FREE = range(4)  # columns of a row
@@ -47,7 +49,7 @@ class RingMap:
             self._lock_file = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self.lock()
             try:
-                self._file = _open_whole(path)
+                self._file = _open_whole(place(path))
             finally:
                 self.unlock()
         except OSError as exc:
@@ -87,6 +89,17 @@ class RingMap:
         head[2] = used
         head[3] = free
         head[0] = sequence
+
+    def make_room(self, slot: int) -> None:
+        """Have the disk's blocks for some rings from this one on, before the first of them is used.
+
+        Raises: Unavailable where the disk is full.
+        """
+        length = min(ROOM_RINGS, self.capacity - slot) * BLOCK * 8
+        try:
+            os.posix_fallocate(self._file, _BLOCKS_AT + slot * BLOCK * 8, length)
+        except OSError as exc:
+            raise Unavailable("there is no room for more home timelines") from exc
 
     def grow(self) -> None:
         """Twice the rings; under the lock, with the sequence odd. The index is then to be rebuilt.
@@ -146,12 +159,13 @@ def _size(capacity: int) -> int:
 
 
 def _allocate(file: int, capacity: int) -> None:
-    """Have the disk's blocks at hand: a full disk is an error here, and not the end of the process at a later write."""
+    """Have the disk's blocks at hand, those of the rings apart (see `make_room`): a full disk is an error here, and not
+    the end of the process at a later write."""
     os.posix_fallocate(file, 0, _PAGE)
     os.posix_fallocate(file, _KEYS_AT, 2 * capacity * 8)
     os.posix_fallocate(file, _SLOTS_AT, 2 * capacity * 4)
     os.posix_fallocate(file, ROWS_AT, capacity * ROW.size)
-    os.posix_fallocate(file, _BLOCKS_AT, capacity * BLOCK * 8)
+    os.ftruncate(file, max(_size(capacity), os.fstat(file).st_size))
 
 
 def _boot_id() -> bytes:
