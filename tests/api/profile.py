@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.contract.engines import open_cache, open_feeds, open_queue, open_store, open_streaming
+from tests.contract.servers import servers
 from tests.going_clock import GoingClock
 from townsquare.queue.port import Consumer, Delivery, Queue
 from townsquare.social.outbox import Outbox
@@ -25,6 +26,7 @@ NAME = os.environ.get("TOWNSQUARE_TEST_PROFILE", "memory")
 _QUEUES = {"cassandra": "kafka", "mongo": "rabbitmq"}
 _CACHES = {"cassandra": "redis", "mongo": "memcached"}
 _LOOK_S = 0.05
+_WITHIN_S = 30.0  # what waits is there by then
 
 
 class SharedStore:
@@ -88,6 +90,7 @@ class SharedQueue:
     async def forget(self) -> None:
         """Do with what the last test left."""
         for consumer in self._consumers.values():
+            await consumer.done(list(consumer.out.values()))  # of a handler that failed
             while left := await consumer.take(limit=500, wait_s=0):
                 await consumer.done(left)
 
@@ -105,17 +108,22 @@ class SharedConsumer:
 
     def __init__(self, queue: Queue, inner: Consumer, lanes: tuple[str, ...]) -> None:
         self._queue, self.inner, self._lanes = queue, inner, lanes
+        self.out: dict[int, Delivery] = {}
 
     async def take(self, *, limit: int, wait_s: float) -> list[Delivery]:
         """As the port says; empty only where the depths say that nothing waits."""
-        while True:
-            taken = await self.inner.take(limit=limit, wait_s=max(wait_s, _LOOK_S))
-            if taken or not any(each.waiting for each in await self._queue.depths() if each.lane in self._lanes):
-                return taken
+        async with asyncio.timeout(_WITHIN_S):
+            while True:
+                taken = await self.inner.take(limit=limit, wait_s=max(wait_s, _LOOK_S))
+                if taken or not any(each.waiting for each in await self._queue.depths() if each.lane in self._lanes):
+                    self.out.update((id(each), each) for each in taken)
+                    return taken
 
     async def done(self, deliveries: Sequence[Delivery]) -> None:
         """As the port says."""
         await self.inner.done(deliveries)
+        for each in deliveries:
+            self.out.pop(id(each), None)
 
     async def close(self) -> None:
         """It goes on."""
@@ -166,3 +174,4 @@ async def shared(folder: Path) -> AsyncIterator[Shared | None]:
         yield made
         await made.queue.end()
         await queue.close()
+    servers().let_go()
