@@ -194,7 +194,9 @@ async def test_nothing_accepted_is_lost_when_kafka_is_killed(queue: KafkaQueue) 
 
     async def take() -> None:
         consumer = queue.consume(["fan_out"])
-        while not (over.is_set() and {delivery.message.id for delivery in done} >= set(accepted)):
+        while not (
+            all(writer.done() for writer in writers) and {delivery.message.id for delivery in done} >= set(accepted)
+        ):
             try:
                 found = await consumer.take(limit=20, wait_s=0.5)
                 await when_it_is_back(lambda found=found: consumer.done(found))  # type: ignore[misc]  # of this turn
@@ -216,8 +218,7 @@ async def test_nothing_accepted_is_lost_when_kafka_is_killed(queue: KafkaQueue) 
         over.set()
 
     async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
-        for writer in range(4):
-            tasks.create_task(put(writer))
+        writers = [tasks.create_task(put(writer)) for writer in range(4)]
         tasks.create_task(take())
         tasks.create_task(kill())
     assert refused

@@ -210,7 +210,9 @@ async def test_nothing_acknowledged_is_lost_when_rabbitmq_is_killed(queue: Rabbi
 
     async def take() -> None:
         consumer = queue.consume(["fan_out"])
-        while not (over.is_set() and {delivery.message.id for delivery in done} >= set(accepted)):
+        while not (
+            all(writer.done() for writer in writers) and {delivery.message.id for delivery in done} >= set(accepted)
+        ):
             try:
                 found = await consumer.take(limit=20, wait_s=0.5)
                 await consumer.done(found)
@@ -231,8 +233,7 @@ async def test_nothing_acknowledged_is_lost_when_rabbitmq_is_killed(queue: Rabbi
         over.set()
 
     async with asyncio.timeout(90), asyncio.TaskGroup() as tasks:
-        for writer in range(4):
-            tasks.create_task(put(writer))
+        writers = [tasks.create_task(put(writer)) for writer in range(4)]
         tasks.create_task(take())
         tasks.create_task(kill())
     assert refused
