@@ -72,6 +72,7 @@ class KafkaConsumer:
     def __init__(self, lanes: Sequence[str], *, home: Home) -> None:
         self._lanes, self._home = tuple(lanes), home
         self._held = Held(home.names, home.clock)
+        self._held_back = frozenset[Place]()
         self._reader: Reader | None = None
         self._joining, self._committing = asyncio.Lock(), asyncio.Lock()
         self._closed, self._behind_since_s = False, 0.0
@@ -169,7 +170,10 @@ class KafkaConsumer:
             self._held.add((one.topic, one.partition), start=max(one.offset, 0), text=one.metadata or "")
 
     def is_busy(self) -> bool:
-        return self._held.is_busy
+        return self._held.is_busy or self._committing.locked() or self._next_commit is not None
+
+    def is_full(self) -> bool:
+        return self._held.is_full
 
     def hear(self, records: Sequence[Record], ends: Mapping[Place, int]) -> None:
         self._held.read(records)
@@ -182,7 +186,7 @@ class KafkaConsumer:
         mine = self._held.at(places)
         for partition in mine:
             partition.leaving = True
-        while not self._closed and any(one.out for one in mine if self._held.is_lane(one)):
+        while not self._closed and any(one.out for one in mine if one.gives):
             self._finished.clear()
             await self._finished.wait()
         if not self._closed:
@@ -208,7 +212,7 @@ class KafkaConsumer:
     def _choose(self, limit: int) -> tuple[list[Given], float]:
         """What to give, and how soon to look again where some of it may come late."""
         now_s = time.monotonic()
-        if not self._held.has_all():
+        if not self._held.is_settled():
             self._behind_since_s = self._behind_since_s or now_s
             late_s = self._behind_since_s + _SETTLE_S - now_s
             if late_s > 0:
@@ -238,12 +242,10 @@ class KafkaConsumer:
             self._steer()
 
     def _steer(self) -> None:
-        if self._reader is not None and not self._closed:
-            pause, resume = self._held.steer()
-            if pause:
-                self._reader.pause(pause)
-            if resume:
-                self._reader.resume(resume)
+        held_back = self._held.steer()
+        if self._reader is not None and held_back != self._held_back and not self._closed:
+            self._held_back = held_back
+            self._reader.hold_back(held_back)
 
     async def _save_or_warn(self) -> None:
         try:

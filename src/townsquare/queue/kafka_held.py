@@ -49,9 +49,9 @@ class Held:
         self._by_place = dict[Place, int]()
         self._former = dict[Place, tuple[int, Partition]]()  # lost while there was more to tell of them
         self._owner = secrets.token_hex(4)
-        self._paused = set[Place]()
-        self.ends = dict[Place, int]()  # where partitions ended when that was last told
-        self._last, self._due, self._is_behind = 0, list[Due](), False
+        self.ends = dict[Place, int]()  # where partitions ended when they were gained
+        self._last, self._due = 0, list[Due]()
+        self.is_full = False
 
     def add(self, place: Place, *, start: int, text: str) -> None:
         """Hold one more."""
@@ -60,6 +60,8 @@ class Held:
             self._last += 1
             holding = self._last
             partition = Partition(*place, start=start, text=text, owner=self._owner)
+            partition.lane = self._names.lane_of(place[0]) or ""
+            partition.gives = place[0] == self._names.lane(partition.lane)
         self.partitions[holding], self._by_place[place] = partition, holding
 
     def drop(self, places: Iterable[Place]) -> None:
@@ -69,16 +71,11 @@ class Held:
             partition = self.partitions.pop(holding, None)
             if partition is not None and (partition.out or partition.changed):
                 self._former[place] = holding, partition
-            self._paused.discard(place)
             self.ends.pop(place, None)
 
     def at(self, places: Iterable[Place]) -> list[Partition]:
         """Those of these that are held."""
         return [self.partitions[self._by_place[place]] for place in places if place in self._by_place]
-
-    def is_lane(self, partition: Partition) -> bool:
-        """Whether its messages are given, and not only kept for a time."""
-        return partition.topic == self._names.lane(self._names.lane_of(partition.topic) or "")
 
     def read(self, records: Sequence[Record]) -> None:
         """Take note of what came."""
@@ -88,8 +85,8 @@ class Held:
             if holding is None:
                 continue
             partition = self.partitions[holding]
-            envelope = _envelope(self._names.lane_of(topic) or "", offset, value)
-            if partition.read(offset, envelope, now_ms) and not self.is_lane(partition):
+            envelope = _envelope(partition.lane, offset, value)
+            if partition.read(offset, envelope, now_ms) and not partition.gives:
                 partition.give()
                 heappush(self._due, Due(envelope.due_ms, envelope.stamp, holding, offset))
 
@@ -98,7 +95,7 @@ class Held:
         heads = [
             (partition.buffered[0][1].stamp, holding)
             for holding, partition in self.partitions.items()
-            if partition.buffered and not partition.leaving and self.is_lane(partition)
+            if partition.buffered and not partition.leaving and partition.gives
         ]
         heapify(heads)
         found = list[Given]()
@@ -112,16 +109,18 @@ class Held:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is out or read ahead. Called in any thread."""
-        return any(one.out or one.buffered for one in list(self.partitions.values()))
+        """Whether something is out, read ahead or to be told. Called in any thread."""
+        return any(one.out or one.buffered or one.changed for one in list(self.partitions.values()))
 
-    def has_all(self) -> bool:
-        """Whether something is read ahead of each partition that has more, so that the oldest is known."""
+    def is_settled(self) -> bool:
+        """Whether it is known of each partition what was there when it was gained, so that the oldest is known."""
         for partition in self.partitions.values():
-            if not partition.buffered and not partition.leaving and self.is_lane(partition):
+            if not partition.settled and partition.gives:
                 end = self.ends.get((partition.topic, partition.number))
-                if end is None or max(partition.next, partition.start) < end:
+                reached = end is not None and max(partition.next, partition.start) >= end
+                if not (partition.buffered or partition.leaving or reached):
                     return False
+                partition.settled = True
         return True
 
     def find(self, delivery: Delivery) -> tuple[Partition, int] | None:
@@ -150,22 +149,15 @@ class Held:
         """When the first will be due; None where none waits."""
         return max(self._due[0].due_ms - self._clock.now_ms(), 0) / 1000 if self._due else None
 
-    def steer(self) -> tuple[list[Place], list[Place]]:
-        """What to read no more for now, and what to read on."""
+    def steer(self) -> frozenset[Place]:
+        """What to hold back for now; `is_full` says whether to read anything."""
         ahead = sum(len(partition.buffered) for partition in self.partitions.values())
         size = sum(partition.size for partition in self.partitions.values())
         most, most_bytes = _MOST_AHEAD, _MOST_AHEAD_BYTES
-        if self._is_behind:  # it ends later than it begins
+        if self.is_full:  # it ends later than it begins
             most, most_bytes = most // 2, most_bytes // 2
-        self._is_behind = ahead > most or size > most_bytes
-        stop = {
-            (p.topic, p.number)
-            for p in self.partitions.values()
-            if p.is_full or p.leaving or (self._is_behind and self.is_lane(p))
-        }
-        pause, resume = list(stop - self._paused), list(self._paused - stop)
-        self._paused = stop
-        return pause, resume
+        self.is_full = ahead > most or size > most_bytes
+        return frozenset((p.topic, p.number) for p in self.partitions.values() if p.is_full or p.leaving)
 
 
 def _given(holding: int, partition: Partition) -> Given:

@@ -95,6 +95,8 @@ class Looker:
                         "queued.max.messages.kbytes": 4096,
                         "fetch.message.max.bytes": 65_536,
                         "fetch.queue.backoff.ms": 10,
+                        "fetch.error.backoff.ms": 20,
+                        "fetch.wait.max.ms": 50,
                     }
                 )
             )

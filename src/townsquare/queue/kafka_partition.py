@@ -20,7 +20,10 @@ _MOST_CUTS = 126  # a state is cuts * 2, and 1 more while it is out
 
 
 class Partition:
-    """Used in the event loop only. `start`: the first offset that is not finished. `owner`: names the consumer."""
+    """Used in the event loop only. `start`: the first offset that is not finished. `owner`: names the consumer.
+
+    `lane`: what it is a part of; it `gives`, or only keeps for a time.
+    """
 
     def __init__(self, topic: str, number: int, *, start: int, text: str, owner: str = "") -> None:
         self.topic, self.number, self.start, self._owner = topic, number, start, owner
@@ -29,6 +32,8 @@ class Partition:
         self.out = dict[int, Envelope]()
         self.size = 0  # bytes of bodies that are buffered
         self.leaving, self.changed = False, False
+        self.lane, self.gives = "", True
+        self.settled = False  # whether what had been there when it was gained is known
         self._states = _read(text)
         self._told = set[tuple[int, str]]()  # commits: the last that was kept, and later ones that may have been
         self._seen = dict[tuple[int, int], int]()  # (id, turn) -> when, in ms

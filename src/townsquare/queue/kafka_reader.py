@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ _PATIENCE_MS = 300_000  # max.poll.interval.ms: a thread that hangs for longer l
 _AT_ONCE = 500
 _QUIET_S = 0.2  # a wait for messages; also the longest that a job waits when nothing is out
 _BUSY_S = (0.002, 0.02)  # a wait for jobs, at first and when nothing has come for a while
+_STAND_S = 1.0  # not reading for so long is said to the client
 _CLOSE_WITHIN_S = 10.0
 _ANEW_S = 0.5
 
@@ -34,10 +35,13 @@ Record = tuple[str, int, int, bytes]  # topic, partition, offset, value
 
 
 class Listener(Protocol):
-    """Who reads. All is called in the event loop, but for `is_busy`."""
+    """Who reads. All is called in the event loop, but for `is_busy` and `is_full`."""
 
     def is_busy(self) -> bool:
-        """Whether something is out or read ahead. Called in any thread."""
+        """Whether there are jobs to come. Called in any thread."""
+
+    def is_full(self) -> bool:
+        """Whether nothing more is to be read for now. Called in any thread."""
 
     def gain(self, held: Sequence[TopicPartition]) -> None:
         """These are held from now, with what was committed for them."""
@@ -49,7 +53,7 @@ class Listener(Protocol):
         """These are in other hands."""
 
     def hear(self, records: Sequence[Record], ends: Mapping[Place, int]) -> None:
-        """What came, in its order, and where partitions end now."""
+        """What came, in its order, and where partitions ended that were gained."""
 
 
 class Reader:
@@ -59,8 +63,12 @@ class Reader:
         self._listener, self._topics = listener, list(topics)
         self._loop = asyncio.get_running_loop()
         self._stopping, self._jobs = threading.Event(), SimpleQueue[Callable[[], None]]()
-        self._places, self._ends = set[Place](), dict[Place, int]()
-        self._wait_s = _BUSY_S[0]
+        self._places, self._unknown = set[Place](), set[Place]()  # the latter: where they end
+        self._told = self._heard = 0  # deliveries; the latter is counted in the event loop
+        self._paused = set[Place]()
+        self._held_back: Set[Place] = frozenset()
+        self._wait_s, self._standing = _BUSY_S[0], False
+        self._full_since_s: float | None = None
         self._client = Consumer(
             address.client(
                 **{
@@ -84,13 +92,9 @@ class Reader:
         """Take part."""
         self._thread.start()
 
-    def pause(self, places: Sequence[Place]) -> None:
-        """Read no more of these for now."""
-        self._jobs.put(lambda: self._steer(self._client.pause, places))
-
-    def resume(self, places: Sequence[Place]) -> None:
-        """Read on."""
-        self._jobs.put(lambda: self._steer(self._client.resume, places))
+    def hold_back(self, places: Set[Place]) -> None:
+        """Read no more of these, and of all others, until told otherwise."""
+        self._jobs.put(lambda: self._hold_back(places))
 
     async def commit(self, offsets: Sequence[TopicPartition]) -> None:
         """Have them kept. Raises: KafkaException."""
@@ -118,13 +122,32 @@ class Reader:
             log.warning("a consumer could not take leave; its share is given to others later: %s", exc)
 
     def _step(self) -> None:
-        if self._listener.is_busy():
+        if self._listener.is_full():
+            self._stand_still()
+            return
+        self._full_since_s = None
+        if self._standing:
+            self._standing = False
+            self._steer()
+        if self._told != self._heard or self._listener.is_busy():
             self._do_jobs(self._wait_s)
-            messages = self._client.consume(_AT_ONCE, 0)
+            self._hear(self._client.consume(_AT_ONCE, 0))
         else:
             self._do_jobs(0)
             first = self._client.poll(_QUIET_S)
-            messages = [] if first is None else [first, *self._client.consume(_AT_ONCE, 0)]
+            self._hear([] if first is None else [first, *self._client.consume(_AT_ONCE, 0)])
+
+    def _stand_still(self) -> None:
+        """Take nothing. When that lasts, say so to the client, so that others' wishes for our share come through."""
+        self._do_jobs(_BUSY_S[1])
+        self._full_since_s = self._full_since_s or time.monotonic()
+        if time.monotonic() - self._full_since_s > _STAND_S:
+            if not self._standing:
+                self._standing = True
+                self._steer()
+            self._hear(self._client.consume(_AT_ONCE, 0))
+
+    def _hear(self, messages: Sequence[Message]) -> None:
         self._tell([record for one in messages if (record := _record(one)) is not None])
         least_s, most_s = _BUSY_S
         self._wait_s = least_s if messages else min(self._wait_s * 1.3, most_s)
@@ -141,18 +164,31 @@ class Reader:
             return
 
     def _tell(self, records: list[Record]) -> None:
-        ends = {place: end for place in self._places if (end := self._end_of(place)) != self._ends.get(place, -1)}
-        self._ends.update(ends)
+        ends = {place: end for place in self._unknown if (end := self._end_of(place)) >= 0}
+        self._unknown.difference_update(ends)
         if records or ends:
-            self._call(self._listener.hear, records, ends)
+            self._told += 1
+            self._call(self._deliver, records, ends)
+
+    def _deliver(self, records: list[Record], ends: dict[Place, int]) -> None:
+        self._listener.hear(records, ends)
+        self._heard += 1
 
     def _end_of(self, place: Place) -> int:
         marks = self._client.get_watermark_offsets(TopicPartition(*place), cached=True)
-        return marks[1] if marks is not None and marks[1] >= 0 else -1
+        return marks[1] if marks is not None else -1
 
-    def _steer(self, way: Any, places: Sequence[Place]) -> None:
-        for place in self._places.intersection(places):
-            way([TopicPartition(*place)])
+    def _hold_back(self, places: Set[Place]) -> None:
+        self._held_back = places
+        self._steer()
+
+    def _steer(self) -> None:
+        still = self._places if self._standing else self._places & self._held_back
+        for place in still - self._paused:
+            self._client.pause([TopicPartition(*place)])
+        for place in (self._paused & self._places) - still:
+            self._client.resume([TopicPartition(*place)])
+        self._paused = set(still)
 
     def _commit(self, offsets: list[TopicPartition], done: "Future[None]") -> None:
         if not done.set_running_or_notify_cancel():
@@ -169,7 +205,9 @@ class Reader:
     def _assigned(self, client: Consumer, added: list[TopicPartition]) -> None:
         known = self._committed(added)
         if not self._stopping.is_set():
-            self._places.update((one.topic, one.partition) for one in added)
+            places = [(one.topic, one.partition) for one in added]
+            self._places.update(places)
+            self._unknown.update(places)
             self._call(self._listener.gain, known)
         starts = [TopicPartition(one.topic, one.partition, max(one.offset - REMEMBER, 0)) for one in known]
         client.incremental_assign(starts)
@@ -197,8 +235,8 @@ class Reader:
 
     def _drop(self, client: Consumer, gone: list[TopicPartition], places: list[Place]) -> None:
         self._places.difference_update(places)
-        for place in places:
-            self._ends.pop(place, None)
+        self._paused.difference_update(places)
+        self._unknown.difference_update(places)
         self._call(self._listener.lose, places)
         client.incremental_unassign(gone)
 
