@@ -1,7 +1,7 @@
 """Verbs over memory engines: a store that is as strict, late and unordered as a cluster may be."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -31,6 +31,13 @@ from townsquare.store.tables import ACCOUNTS, HANDLES, TABLES, USERS, HandleRow
 from townsquare.streaming.memory import MemoryStreaming
 
 NOW_MS = 1_793_000_000_000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _servers() -> Iterator[None]:
+    """The end of a run: servers that were started for it are stopped."""
+    yield
+    servers().let_go()
 
 
 @asynccontextmanager

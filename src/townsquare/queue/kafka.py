@@ -85,7 +85,7 @@ class KafkaQueue:
     async def depths(self) -> list[LaneDepth]:
         topics = await self._admin.look()
         places = [(topic, number) for topic, count in topics.items() for number in range(count)]
-        ends, committed = await self._admin.ends(places), await self._admin.committed()
+        ends, committed = await self._admin.ends(places), await self._looker.committed(places)
         parked = await self._parked_counts(ends)
         waiting = dict.fromkeys(filter(None, map(self.names.lane_of, topics)), 0)
         firsts = dict[Place, range]()

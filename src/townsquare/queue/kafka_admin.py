@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import msgspec
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from townsquare.model.errors import Unavailable
@@ -117,18 +117,6 @@ class Admin:
             ),
         )
         return {(tp.topic, tp.partition): one.offset for tp, one in found.items()}
-
-    async def committed(self) -> dict[Place, TopicPartition]:
-        """What the workers have committed, with its text. Raises: Unavailable."""
-        group = self._names.group
-        found = await self._all(
-            [group],
-            lambda left: self._client.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(one) for one in left], request_timeout=ANSWER_WITHIN_S
-            ),
-            nothing=KafkaError.GROUP_ID_NOT_FOUND,
-        )
-        return {(tp.topic, tp.partition): tp for one in found.values() for tp in one.topic_partitions}
 
     async def trim(self, before: Mapping[Place, int]) -> None:
         """Let go of all records before these offsets. Raises: Unavailable."""

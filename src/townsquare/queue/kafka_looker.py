@@ -6,7 +6,7 @@ Box: queue.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from heapq import nsmallest
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -40,11 +40,34 @@ class Looker:
             except KafkaException as exc:
                 raise translated(exc) from exc
 
+    async def committed(self, places: Sequence[Place]) -> dict[Place, TopicPartition]:
+        """What the workers have committed, with its text. Raises: Unavailable.
+
+        Not by the administration's client: librdkafka 2.16 ends the process where the group is not there yet.
+        """
+        try:
+            return await asyncio.to_thread(self._committed, places)
+        except KafkaException as exc:
+            raise translated(exc) from exc
+
     async def close(self) -> None:
         """Let go of the client."""
         if self._client is not None:
             await asyncio.to_thread(self._client.close)
             self._client = None
+
+    def _committed(self, places: Sequence[Place]) -> dict[Place, TopicPartition]:
+        with self._lock:
+            asked = [TopicPartition(*place) for place in places]
+            try:
+                found = self._open().committed(asked, timeout=ANSWER_WITHIN_S)
+            except KafkaException as exc:
+                if exc.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                    return {}
+                raise
+        if (error := next((one.error for one in found if one.error is not None), None)) is not None:
+            raise KafkaException(error)
+        return {(one.topic, one.partition): one for one in found}
 
     def _look(self, spans: Mapping[Place, range], seen: Callable[[Place], Seen], first_only: bool) -> None:
         with self._lock:
@@ -88,7 +111,7 @@ class Looker:
             self._client = Consumer(
                 self._address.client(
                     **{
-                        "group.id": f"{self._names.prefix}.look",  # never committed to
+                        "group.id": self._names.group,  # never joined, nor committed to
                         "enable.auto.commit": False,
                         "enable.partition.eof": True,
                         "auto.offset.reset": "earliest",

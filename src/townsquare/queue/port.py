@@ -72,7 +72,10 @@ class Queue(Protocol):
     """Messages between processes. All methods raise `Unavailable` when the engine does not answer."""
 
     async def put(self, messages: Sequence[Message]) -> None:
-        """Accept the messages. A repeat of an id that still waits or was done shortly before changes nothing."""
+        """Accept the messages. A repeat of an id that still waits or was done shortly before changes nothing.
+
+        Shortly is the engine's to say, and over partitions that change hands it is a good try: handlers are idempotent.
+        """
 
     async def sync(self) -> None:
         """What was accepted before outlives a power cut when this returns. Cost: one sync of the disk."""
