@@ -197,6 +197,7 @@ class KafkaConsumer:
     def lose(self, places: Sequence[Place]) -> None:
         self._held.drop(places)
         self._finished.set()
+        self._steer()  # what was read ahead of them is no more
 
     async def _join(self) -> None:
         if self._reader is not None:

@@ -62,6 +62,7 @@ class Held:
             partition = Partition(*place, start=start, text=text, owner=self._owner)
             partition.lane = self._names.lane_of(place[0]) or ""
             partition.gives = place[0] == self._names.lane(partition.lane)
+        partition.leaving = False
         self.partitions[holding], self._by_place[place] = partition, holding
 
     def drop(self, places: Iterable[Place]) -> None:

@@ -34,17 +34,22 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 CHILD = """
 import asyncio, sys
 from townsquare.kit.clock import SystemClock
+from townsquare.model.errors import Unavailable
 from townsquare.queue.kafka import KafkaQueue
 
 async def main(url, acknowledge):
     queue = await KafkaQueue.open(url, clock=SystemClock())
-    consumer = queue.consume(["fan_out"])
+    consumer, deliveries = queue.consume(["fan_out"]), []
     while True:
-        deliveries = await consumer.take(limit=10, wait_s=5)
+        try:
+            if acknowledge == "yes":
+                await consumer.done(deliveries)
+            deliveries = await consumer.take(limit=10, wait_s=5)
+        except Unavailable as exc:  # as the workers do
+            print(exc, file=sys.stderr)
+            continue
         for delivery in deliveries:
             print(delivery.message.id, flush=True)
-        if acknowledge == "yes":
-            await consumer.done(deliveries)
 
 asyncio.run(main(*sys.argv[1:]))
 """
