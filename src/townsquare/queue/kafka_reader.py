@@ -74,6 +74,8 @@ class Reader:
                 **{
                     "group.id": group,
                     "group.protocol": "consumer",
+                    # Each topic in even parts; "uniform" may give one consumer nothing but partitions for later.
+                    "group.remote.assignor": "range",
                     "enable.auto.commit": False,
                     "enable.auto.offset.store": False,
                     "auto.offset.reset": "earliest",
