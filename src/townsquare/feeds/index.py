@@ -13,6 +13,7 @@ from townsquare.feeds.port import Ids
 from townsquare.model.errors import Unavailable
 
 _EMPTY = 0
+_END_SPREAD = 63  # places
 _MIX = 0x9E3779B97F4A7C15
 _MIX_U64 = np.uint64(_MIX)
 _ALL_64 = (1 << 64) - 1
@@ -24,12 +25,15 @@ _NO_SLOTS = np.empty(0, np.int64)
 class Places:
     """Where the rings of some accounts are, as indices into the file's arrays."""
 
-    __slots__ = ("blocks", "counts", "slots")
+    __slots__ = ("blocks", "counts", "ends", "slots")
 
     def __init__(self, slots: Ids) -> None:
         self.slots = slots
         self.blocks = slots * BLOCK  # of the guards in `entries`
         self.counts = slots * ROW_CELLS + COUNT  # of the counts in `cells`
+        # Where a ring goes on at the beginning of its block: not all at the same entry, or one more status of an author
+        # with 100,000 followers, whose rings were made together, would move 600 MB at once.
+        self.ends = BLOCK - 1 - (slots & _END_SPREAD)
 
     def pick(self, chosen: npt.NDArray[np.bool_]) -> "Places":
         """Some of them."""

@@ -21,7 +21,6 @@ from townsquare.feeds.layout import ACCOUNT, BLOCK, COUNT, GUARD, HEAD, HEAD_AT,
 from townsquare.feeds.port import RING_LENGTH, Ids, Page, Reason
 
 _FLOOR = 1  # its place in a block
-_LAST = BLOCK - 1
 _KNOWN_SLOTS = 20_000
 _FEW = 60  # entries of a page
 _WINDOWS = (8, 64)  # how far from the newest end an id is put in its place for many rings at once, tried in turn
@@ -189,16 +188,15 @@ class RingFile:
         self._file.entries[at] = entry
         counts += 1
         self._file.cells[places.counts] = counts
-        if counts.max() == _LAST:
-            self._move_down(places.slots[counts == _LAST])
+        self._move_down(places.slots[counts >= places.ends])
 
     def _move_down(self, slots: Ids) -> None:
         """Rings at the end of their block go on at its beginning. Below their 800 is their floor."""
         rows, blocks = self._file.rows, self._file.entries.reshape(-1, BLOCK)
         for slot in slots.tolist():
-            row, block = rows[slot], blocks[slot]
+            row, block, count = rows[slot], blocks[slot], rows.item(slot, COUNT)
             row[COUNT] = 0
-            block[_FLOOR : _FLOOR + RING_LENGTH + 1] = block[-RING_LENGTH - 1 :]
+            block[_FLOOR : _FLOOR + RING_LENGTH + 1] = block[count - RING_LENGTH : count + 1]
             row[VERSION] += 1
             row[COUNT] = _FLOOR + RING_LENGTH
 
@@ -242,7 +240,7 @@ class RingFile:
         counts += 1
         file.rows[places.slots, VERSION] += 1
         file.cells[places.counts] = counts
-        self._move_down(places.slots[counts == _LAST])
+        self._move_down(places.slots[counts >= places.ends])
 
     def _merge(self, slot: int, entries: Ids, *, floor: int) -> None:
         """Add entries to a ring wherever they belong; those it has keep their reason."""

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from townsquare.feeds.layout import COUNT, HEAD, HEAD_AT, ROW, ROWS_AT
+from townsquare.feeds.layout import COUNT, HEAD, HEAD_AT, ROW, ROWS_AT, VERSION
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.feeds.port import RING_LENGTH, Feeds, Reason
 from townsquare.feeds.ring_file import RingFile
@@ -92,6 +92,23 @@ async def test_rings_outlive_a_restart_and_are_shared(tmp_path: Path) -> None:
     again = RingFile.open(tmp_path / "f")
     assert await again.has(2)
     await again.close()
+
+
+async def test_rings_made_together_are_not_all_moved_down_by_the_same_status(feeds: RingFile) -> None:
+    owners = np.arange(1, 257)
+    for owner in owners.tolist():
+        await feeds.fill(owner, [], [], floor=0)
+    versions, moved = feeds._file.rows[:256, VERSION].copy(), []
+    for status in range(1, 1301):
+        await feeds.push(owners, status, Reason.FOLLOW)
+        moved.append(int((feeds._file.rows[:256, VERSION] != versions).sum()))
+        versions = feeds._file.rows[:256, VERSION].copy()
+    assert sum(moved) >= 2 * 256
+    assert max(moved) <= 16
+    for owner in (1, 64, 256):
+        page = await feeds.read(owner)
+        assert page is not None
+        assert (page.ids, page.floor) == (list(range(1300, 500, -1)), 500)
 
 
 @pytest.mark.parametrize("where", ["magic", "cut", "empty", "capacity"])
