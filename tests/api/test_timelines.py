@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.api import profile
 from tests.api.conftest import Person, Server
 from tests.api.test_statuses import post
 from townsquare.model.status import Status
@@ -11,6 +12,8 @@ from townsquare.store.port import Put
 from townsquare.store.statuses import making
 from townsquare.store.strict import StrictStore
 from townsquare.store.tables import STATUSES, THREADS, ThreadRow
+from townsquare.store.threads import MOST_READ
+from townsquare.store.together import all_of
 
 HOME = "/api/v1/timelines/home"
 
@@ -172,14 +175,16 @@ async def test_below_the_ring_home_goes_on(server: Server) -> None:
 
 @pytest.mark.slow
 async def test_cve_2024_31208_threads_are_bounded(server: Server) -> None:
-    """A chain and a star of 10,000, a reply to itself, one into the future, two that answer each other."""
+    """A long chain and a large star, a reply to itself, one into the future, two that answer each other."""
+    size = 5_000 if profile.NAME == "mongo" else 10_000  # the stand-in looks through all rows for each it is given
+    assert size > MOST_READ
     ann = await server.sign_in("ann")
     author = ann.account.account_id
     root = int((await post(server, ann, "root"))["id"])
-    chain, star = root + 1, root + 20_001
-    parents = {chain + n: (chain + n - 1 if n else root) for n in range(10_000)}
-    parents |= {star + n: root for n in range(10_000)}
-    odd = root + 40_001
+    chain, star = root + 1, root + 2 * size + 1
+    parents = {chain + n: (chain + n - 1 if n else root) for n in range(size)}
+    parents |= {star + n: root for n in range(size)}
+    odd = root + 4 * size + 1
     parents |= {odd: odd, odd + 1: odd + 2, odd + 2: odd + 1}
     rows = [
         ThreadRow(root=root, status_id=each, parent=parent, author=author, visibility="public")
@@ -189,11 +194,12 @@ async def test_cve_2024_31208_threads_are_bounded(server: Server) -> None:
         Status(status_id=each, author=author, text="x", root=root, reply_to=parent, reply_to_author=author)
         for each, parent in parents.items()
     ]
-    for start in range(0, len(rows), 1000):
-        await server.ports.store.write([Put(THREADS, row) for row in rows[start : start + 1000]])
-        await server.ports.store.write([Put(STATUSES, row) for row in bodies[start : start + 1000]])
+    for start in range(0, len(rows), 200):
+        # Each in a call of its own: together they would be one mutation.
+        await all_of(server.ports.store.write([Put(THREADS, row)]) for row in rows[start : start + 200])
+        await server.ports.store.write([Put(STATUSES, row) for row in bodies[start : start + 200]])
     for who, most in ((ann, 1024 + 256), (None, 60 + 40)):
-        for each in (root, chain + 9_999, chain + 5_000, star + 9_999, odd, odd + 1, odd + 2):
+        for each in (root, chain + size - 1, chain + size // 2, star + size - 1, odd, odd + 1, odd + 2):
             answer = await server.client.get(f"/api/v1/statuses/{each}/context", headers=who.headers if who else {})
             assert answer.status_code == 200
             found = answer.json()
@@ -219,6 +225,8 @@ async def test_round_trips(server: Server, path: str, cold: int, warm: int) -> N
         await post(server, people[n % 5], f"{n} #a @ann")
     await server.drain()
     await server.client.get("/api/v1/accounts/verify_credentials", headers=ann.headers)
+    for each in people:  # who of them the cache still knows depends on the order in which the tasks were done
+        await server.client.get(f"/api/v1/accounts/{each.account.account_id}")
     store.reset()
     assert len((await server.client.get(path, headers=ann.headers)).json()) == 20
     assert store.round_trips == cold
