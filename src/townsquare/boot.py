@@ -61,15 +61,6 @@ class _Plan:
 Open = Callable[[_Plan], Awaitable[Any]]
 
 
-@contextmanager
-def _of_cluster() -> Iterator[None]:
-    """Around the import of an engine whose driver not everybody installs."""
-    try:
-        yield
-    except ImportError as exc:
-        raise ValueError(f"{exc.name} is not installed: pip install 'townsquare[cluster]'.") from exc
-
-
 async def _memory_store(plan: _Plan) -> MemoryStore:
     return MemoryStore(TABLES, clock=plan.clock)
 
@@ -79,14 +70,14 @@ async def _sqlite_store(plan: _Plan) -> SqliteStore:
 
 
 async def _cassandra_store(plan: _Plan) -> Store:
-    with _of_cluster():
-        from townsquare.store.cassandra import CassandraStore
+    from townsquare.store.cassandra import CassandraStore
+
     return await CassandraStore.open(plan.url, TABLES, clock=plan.clock)
 
 
 async def _mongo_store(plan: _Plan) -> Store:
-    with _of_cluster():
-        from townsquare.store.mongo import MongoStore
+    from townsquare.store.mongo import MongoStore
+
     return await MongoStore.open(plan.url, TABLES, clock=plan.clock)
 
 
@@ -99,14 +90,14 @@ async def _sqlite_queue(plan: _Plan) -> SqliteQueue:
 
 
 async def _rabbit_queue(plan: _Plan) -> Queue:
-    with _of_cluster():
-        from townsquare.queue.rabbitmq import RabbitQueue
+    from townsquare.queue.rabbitmq import RabbitQueue
+
     return await RabbitQueue.open(plan.url, clock=plan.clock, lanes=[lane.name for lane in LANES])
 
 
 async def _kafka_queue(plan: _Plan) -> Queue:
-    with _of_cluster():
-        from townsquare.queue.kafka import KafkaQueue
+    from townsquare.queue.kafka import KafkaQueue
+
     return await KafkaQueue.open(plan.url, [lane.name for lane in LANES], clock=plan.clock)
 
 

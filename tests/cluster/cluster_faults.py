@@ -4,7 +4,6 @@
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,9 +13,9 @@ from pathlib import Path
 import httpx
 
 from tests.cluster.faults import Findings, under_load
-from tests.cluster.profiles import CASSANDRA, PROFILES, Profile
+from tests.cluster.profiles import Profile
 from tests.cluster.town import Role, Town
-from tests.cluster.up import cluster, lacking
+from tests.cluster.up import cluster, read
 from tests.engines import control
 
 _DOWN_S = 1.0  # how long a killed server is away
@@ -93,13 +92,8 @@ def run(
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.cluster.cluster_faults", description=__doc__)
-    parser.add_argument("--profile", choices=sorted(PROFILES), default=CASSANDRA.name)
     parser.add_argument("--times", type=int, default=5, help="how often each is killed")
-    options = parser.parse_args()
-    profile = PROFILES[options.profile]
-    if sentence := lacking(profile):
-        print(sentence, file=sys.stderr)
-        return 2
+    profile, options = read(parser)
     with tempfile.TemporaryDirectory(prefix="townsquare-faults-") as folder:
         found = run(profile, Path(folder), times=options.times, say=lambda line: print(line, flush=True))
     print(f"acknowledged: {found.acts}; the slowest after {found.longest_s:.1f} s")

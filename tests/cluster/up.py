@@ -52,16 +52,21 @@ def lacking(profile: Profile) -> str:
     return f'{", ".join(names)} not installed: make engines ARGS="{" ".join(names)}"' if names else ""
 
 
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.cluster.up", description=__doc__)
+def read(parser: argparse.ArgumentParser) -> tuple[Profile, argparse.Namespace]:
+    """The profile that the command line names, and its other options; ends where servers are not installed."""
     parser.add_argument("--profile", choices=sorted(PROFILES), default=CASSANDRA.name)
-    parser.add_argument("--people", type=int, default=50, help="how many to fill it with; 0: none")
     options = parser.parse_args()
     profile = PROFILES[options.profile]
     if sentence := lacking(profile):
-        print(sentence, file=sys.stderr)
-        return 2
+        parser.exit(2, f"{sentence}\n")
+    return profile, options
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster.up", description=__doc__)
+    parser.add_argument("--people", type=int, default=50, help="how many to fill it with; 0: none")
+    profile, options = read(parser)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with (

@@ -6,23 +6,20 @@ would alter it, and that is no migration but another table.
 Box: store.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
-from townsquare.model.errors import Unavailable
 from townsquare.store.port import Table
+from townsquare.store.schema_lease import LEASE_S, only_one
 
 if TYPE_CHECKING:  # what the tables are can be told without the driver
     from townsquare.store.cassandra_session import Session
 
 REPLICAS = 3  # where there are so many nodes
-LEASE_S = 120
-LOOK_EVERY_S = 0.5
 WINDOWS = 28  # of a table's time to live: Cassandra drops a window as a whole
 
 _TYPES: dict[type[msgspec.inspect.Type], str] = {
@@ -124,15 +121,11 @@ async def _lease(session: "Session", keyspace: str) -> AsyncIterator[None]:
     leases = f"{keyspace}.{_LEASES}"
     table_id = uuid5(NAMESPACE_URL, f"cassandra:{leases}")
     await session.run(f"CREATE TABLE IF NOT EXISTS {leases} (name text PRIMARY KEY, holder text) WITH id = {table_id}")
-    holder = str(uuid4())
-    take = f"INSERT INTO {leases} (name, holder) VALUES (?, ?) IF NOT EXISTS USING TTL {LEASE_S}"
-    for _ in range(int(2 * LEASE_S / LOOK_EVERY_S)):
-        if (await session.agree(take, ["schema", holder]))[0]:
-            break
-        await asyncio.sleep(LOOK_EVERY_S)
-    else:
-        raise Unavailable("Another process does not come to the end of making the tables")
-    try:
+    taking = f"INSERT INTO {leases} (name, holder) VALUES (?, ?) IF NOT EXISTS USING TTL {LEASE_S}"
+    giving = f"DELETE FROM {leases} WHERE name = ? IF holder = ?"
+
+    async def take(holder: str) -> bool:
+        return bool((await session.agree(taking, ["schema", holder]))[0])
+
+    async with only_one(take, lambda holder: session.agree(giving, ["schema", holder])):
         yield
-    finally:
-        await session.agree(f"DELETE FROM {leases} WHERE name = ? IF holder = ?", ["schema", holder])

@@ -6,22 +6,17 @@ rows are one value each, so nothing but a change of a key would alter it, and th
 Box: store.
 """
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
-from townsquare.model.errors import Unavailable
 from townsquare.store.mongo_batches import BATCHES
 from townsquare.store.mongo_session import Session, Update
 from townsquare.store.port import Table
-
-LEASE_S = 120
-LOOK_EVERY_S = 0.5
+from townsquare.store.schema_lease import LEASE_S, only_one
 
 _SCHEMA = "_schema"
 _LEASE = "the lease"  # no table has a name with a space
@@ -81,21 +76,14 @@ async def _missing(session: Session, tables: Sequence[Table[Any]]) -> dict[str, 
     return {name: what for name, what in wanted.items() if name not in there}
 
 
-@asynccontextmanager
-async def _lease(session: Session) -> AsyncIterator[None]:
+def _lease(session: Session) -> AbstractAsyncContextManager[None]:
     """Only one at a time makes collections."""
-    holder = str(uuid4())
-    for _ in range(int(2 * LEASE_S / LOOK_EVERY_S)):
+
+    async def take(holder: str) -> bool:
         now = time.time()
-        take = Update(
+        free = Update(
             {"_id": _LEASE, "until": {"$lt": now}}, {"$set": {"holder": holder, "until": now + LEASE_S}}, True
         )
-        if not (await session.update(_SCHEMA, [take])).refused:
-            break
-        await asyncio.sleep(LOOK_EVERY_S)
-    else:
-        raise Unavailable("Another process does not come to the end of making the tables")
-    try:
-        yield
-    finally:
-        await session.delete_all(_SCHEMA, {"_id": _LEASE, "holder": holder})
+        return not (await session.update(_SCHEMA, [free])).refused
+
+    return only_one(take, lambda holder: session.delete_all(_SCHEMA, {"_id": _LEASE, "holder": holder}))

@@ -1,14 +1,10 @@
 """The Kafka queue between processes, and when Kafka is killed."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -17,6 +13,7 @@ pytest.importorskip("confluent_kafka")
 from confluent_kafka import KafkaError, KafkaException
 
 from tests.contract.engines import kafka_url
+from tests.contract.queue.hands import Child, ids, messages, take_all, when_it_is_back
 from tests.engines import control
 from townsquare.kit.clock import SetClock, SystemClock
 from townsquare.model.errors import Unavailable
@@ -24,9 +21,8 @@ from townsquare.queue.kafka import KafkaQueue
 from townsquare.queue.kafka_address import read_url
 from townsquare.queue.kafka_admin import Admin
 from townsquare.queue.kafka_records import Names
-from townsquare.queue.port import Consumer, Delivery, Message
+from townsquare.queue.port import Delivery, Message
 
-T = TypeVar("T")
 LANES = ("counts", "fan_out", "graph", "media", "notify")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
@@ -55,21 +51,6 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-class Child:
-    """A consumer in a process of its own."""
-
-    def __init__(self, url: str, *, acknowledge: bool) -> None:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        command = [sys.executable, "-c", CHILD, url, "yes" if acknowledge else "no"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-
-    async def said(self, count: int) -> list[int]:
-        """The next `count` ids."""
-        assert self.process.stdout is not None
-        read = self.process.stdout.readline
-        return [int(await asyncio.wait_for(asyncio.to_thread(read), 20)) for _ in range(count)]
-
-
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return kafka_url(tmp_path)
@@ -82,49 +63,12 @@ async def queue(url: str) -> AsyncIterator[KafkaQueue]:
     await queue.close()
 
 
-@pytest.fixture
-def children() -> Iterator[list[Child]]:
-    children = list[Child]()
-    yield children
-    for child in children:
-        child.process.kill()
-        child.process.wait()
-        if child.process.stdout is not None:
-            child.process.stdout.close()
-
-
-def messages(first: int, count: int) -> list[Message]:
-    return [Message(lane="fan_out", key=n, id=n, body=b"") for n in range(first, first + count)]
-
-
-def ids(deliveries: Sequence[Delivery]) -> list[int]:
-    return [delivery.message.id for delivery in deliveries]
-
-
-async def take_all(consumer: Consumer, count: int, *, within_s: float) -> list[Delivery]:
-    found = list[Delivery]()
-    async with asyncio.timeout(within_s):
-        while len(found) < count:
-            found += await consumer.take(limit=count, wait_s=1)
-    return found
-
-
-async def when_it_is_back(act: Callable[[], Awaitable[T]]) -> T:
-    """Do it again until it is done."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                return await act()
-            except Unavailable:
-                await asyncio.sleep(0.1)
-
-
 async def test_what_a_killed_process_had_is_given_again_in_seconds_and_each_cut_counted(
     queue: KafkaQueue, url: str, children: list[Child]
 ) -> None:
     await queue.put(messages(0, 10))
     for _ in range(2):
-        children.append(Child(url, acknowledge=False))
+        children.append(Child(CHILD, url, acknowledge=False))
         assert sorted(await children[-1].said(10)) == list(range(10))
         children[-1].process.send_signal(signal.SIGKILL)
         children[-1].process.wait()
@@ -137,7 +81,7 @@ async def test_what_a_hanging_process_had_is_given_again_after_its_lease(
     queue: KafkaQueue, url: str, children: list[Child]
 ) -> None:
     await queue.put(messages(0, 10))
-    children.append(Child(url, acknowledge=False))
+    children.append(Child(CHILD, url, acknowledge=False))
     await children[0].said(10)
     consumer = queue.consume(["fan_out"])
     assert await consumer.take(limit=10, wait_s=0.5) == []
@@ -158,7 +102,7 @@ async def test_what_a_hanging_process_had_is_given_again_after_its_lease(
 async def test_three_processes_share_and_do_each_message_once(
     queue: KafkaQueue, url: str, children: list[Child]
 ) -> None:
-    children += [Child(url, acknowledge=True) for _ in range(3)]
+    children += [Child(CHILD, url, acknowledge=True) for _ in range(3)]
     said, at, reading = [list[int](), list[int](), list[int]()], 0, list[asyncio.Task[None]]()
 
     async def listen(child: Child, mine: list[int]) -> None:

@@ -1,17 +1,14 @@
 """The SQLite queue between processes: what a kill, a hang and many hands may not do."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.contract.queue.hands import Child, messages, start, take_all
 from townsquare.kit.clock import SystemClock
-from townsquare.queue.port import Consumer, Delivery, Message
 from townsquare.queue.sqlite import SqliteQueue
 
 pytestmark = pytest.mark.slow
@@ -53,25 +50,6 @@ asyncio.run(main())
 """
 
 
-def start(program: str, *arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", program, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-
-
-class Child:
-    """A consumer in a process of its own."""
-
-    def __init__(self, path: Path, *, acknowledge: bool, lease_s: float = 30) -> None:
-        self.process = start(CHILD, str(path), "yes" if acknowledge else "no", str(lease_s))
-
-    async def said(self, count: int) -> list[int]:
-        """The next `count` ids."""
-        assert self.process.stdout is not None
-        read = self.process.stdout.readline
-        return [int(await asyncio.wait_for(asyncio.to_thread(read), 10)) for _ in range(count)]
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "queue.db"
@@ -84,34 +62,11 @@ async def queue(path: Path) -> AsyncIterator[SqliteQueue]:
     await queue.close()
 
 
-@pytest.fixture
-def children() -> Iterator[list[Child]]:
-    children = list[Child]()
-    yield children
-    for child in children:
-        child.process.kill()
-        child.process.wait()
-        if child.process.stdout is not None:
-            child.process.stdout.close()
-
-
-def messages(first: int, count: int) -> list[Message]:
-    return [Message(lane="fan_out", key=n, id=n, body=b"") for n in range(first, first + count)]
-
-
-async def take_all(consumer: Consumer, count: int, *, within_s: float) -> list[Delivery]:
-    found = list[Delivery]()
-    async with asyncio.timeout(within_s):
-        while len(found) < count:
-            found += await consumer.take(limit=count, wait_s=1)
-    return found
-
-
 async def test_what_a_killed_process_had_is_given_again_at_once(
     queue: SqliteQueue, path: Path, children: list[Child]
 ) -> None:
     await queue.put(messages(0, 10))
-    children.append(Child(path, acknowledge=False))
+    children.append(Child(CHILD, str(path), "30", acknowledge=False))
     assert await children[0].said(10) == list(range(10))
     consumer = queue.consume(["fan_out"])
     assert await consumer.take(limit=10, wait_s=0.5) == []
@@ -125,7 +80,7 @@ async def test_what_a_hanging_process_had_is_given_again_after_its_lease(
     queue: SqliteQueue, path: Path, children: list[Child]
 ) -> None:
     await queue.put(messages(0, 10))
-    children.append(Child(path, acknowledge=False, lease_s=1.5))
+    children.append(Child(CHILD, str(path), "1.5", acknowledge=False))
     await children[0].said(10)
     children[0].process.send_signal(signal.SIGSTOP)
     consumer = queue.consume(["fan_out"])
@@ -140,7 +95,7 @@ async def test_what_a_hanging_process_had_is_given_again_after_its_lease(
 async def test_three_processes_share_and_do_each_message_once(
     queue: SqliteQueue, path: Path, children: list[Child]
 ) -> None:
-    children += [Child(path, acknowledge=True) for _ in range(3)]
+    children += [Child(CHILD, str(path), "30", acknowledge=True) for _ in range(3)]
     for _ in range(50):  # until all have joined and hold a share
         owners = queue._reader.execute("SELECT count(DISTINCT consumer) FROM holdings").get
         if owners == 3:

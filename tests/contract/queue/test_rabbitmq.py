@@ -1,25 +1,21 @@
 """The RabbitMQ queue between processes, and when RabbitMQ is killed."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from tests.contract.engines import rabbit_url
+from tests.contract.queue.hands import Child, ids, messages, take_all, when_it_is_back
 from tests.engines import control
 from townsquare.kit.clock import SystemClock
 from townsquare.model.errors import Unavailable
-from townsquare.queue.port import Consumer, Delivery, Message
+from townsquare.queue.port import Delivery, Message
 from townsquare.queue.rabbitmq import RabbitQueue
 
-T = TypeVar("T")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rabbitmq")]
 
 # Takes all it can get, says each id, and acknowledges only where told so.
@@ -42,21 +38,6 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-class Child:
-    """A consumer in a process of its own."""
-
-    def __init__(self, url: str, *, acknowledge: bool) -> None:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        command = [sys.executable, "-c", CHILD, url, "yes" if acknowledge else "no"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-
-    async def said(self, count: int) -> list[int]:
-        """The next `count` ids."""
-        assert self.process.stdout is not None
-        read = self.process.stdout.readline
-        return [int(await asyncio.wait_for(asyncio.to_thread(read), 20)) for _ in range(count)]
-
-
 @pytest.fixture(params=["classic", "quorum"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return rabbit_url(tmp_path, kind=request.param)
@@ -67,33 +48,6 @@ async def queue(url: str) -> AsyncIterator[RabbitQueue]:
     queue = await RabbitQueue.open(url, clock=SystemClock())
     yield queue
     await queue.close()
-
-
-@pytest.fixture
-def children() -> Iterator[list[Child]]:
-    children = list[Child]()
-    yield children
-    for child in children:
-        child.process.kill()
-        child.process.wait()
-        if child.process.stdout is not None:
-            child.process.stdout.close()
-
-
-def messages(first: int, count: int) -> list[Message]:
-    return [Message(lane="fan_out", key=n, id=n, body=b"") for n in range(first, first + count)]
-
-
-def ids(deliveries: Sequence[Delivery]) -> list[int]:
-    return [delivery.message.id for delivery in deliveries]
-
-
-async def take_all(consumer: Consumer, count: int, *, within_s: float) -> list[Delivery]:
-    found = list[Delivery]()
-    async with asyncio.timeout(within_s):
-        while len(found) < count:
-            found += await consumer.take(limit=count, wait_s=1)
-    return found
 
 
 async def kill_with_its_queues_on_disk() -> None:
@@ -114,22 +68,12 @@ async def start_again() -> None:
         await asyncio.to_thread(control.wait, "rabbitmq")
 
 
-async def when_it_is_back(act: Callable[[], Awaitable[T]]) -> T:
-    """Do it again until it is done."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                return await act()
-            except Unavailable:
-                await asyncio.sleep(0.1)
-
-
 async def test_what_a_killed_process_had_is_given_again_at_once_and_each_cut_counted(
     queue: RabbitQueue, url: str, children: list[Child]
 ) -> None:
     await queue.put(messages(0, 10))
     for _ in range(2):
-        children.append(Child(url, acknowledge=False))
+        children.append(Child(CHILD, url, acknowledge=False))
         assert sorted(await children[-1].said(10)) == list(range(10))
         if len(children) == 1:
             consumer = queue.consume(["fan_out"])
@@ -147,7 +91,7 @@ async def test_a_consumer_in_line_takes_over_within_a_second(
     queue: RabbitQueue, url: str, children: list[Child]
 ) -> None:
     await queue.put(messages(0, 10))
-    children.append(Child(url, acknowledge=False))
+    children.append(Child(CHILD, url, acknowledge=False))
     await children[0].said(10)
     consumer = queue.consume(["fan_out"])
     assert await consumer.take(limit=10, wait_s=0.3) == []
@@ -161,7 +105,7 @@ async def test_a_consumer_in_line_takes_over_within_a_second(
 async def test_three_processes_share_and_do_each_message_once(
     queue: RabbitQueue, url: str, children: list[Child]
 ) -> None:
-    children += [Child(url, acknowledge=True) for _ in range(3)]
+    children += [Child(CHILD, url, acknowledge=True) for _ in range(3)]
     async with asyncio.timeout(20):
         while len(queue._members.present().get("fan_out", [])) < 3:  # until all have come
             await queue._members.join()
@@ -182,7 +126,7 @@ async def test_depths_count_what_other_processes_have_out(queue: RabbitQueue, ur
     await queue.put(messages(0, 10))
     (idle,) = await queue.depths()
     assert (idle.waiting, idle.oldest_ms is None) == (10, False)
-    children.append(Child(url, acknowledge=False))
+    children.append(Child(CHILD, url, acknowledge=False))
     await children[0].said(10)
     (depth,) = await queue.depths()
     assert depth == idle
