@@ -7,6 +7,9 @@ PROFILE ?= cassandra
 # Engines are joined once a run, by all tests.
 ONE_LOOP := -o asyncio_default_fixture_loop_scope=session -o asyncio_default_test_loop_scope=session
 
+# Where this is set, each run would compile all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run check test profiles engines cluster faults bench docs format clean
 
@@ -21,7 +24,7 @@ check: $(VENV)/.installed-dev ## format, lint, types, arrows, house rules, fast 
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -m "not slow" -n 2 $(ARGS)
+	$(BIN)/pytest -m "not slow" -n 2 --dist worksteal $(ARGS)
 
 test: $(VENV)/.installed-dev ## install what is needed and run every test that this machine can
 	$(BIN)/ruff check --quiet .

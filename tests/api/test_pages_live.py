@@ -121,6 +121,7 @@ async def test_only_who_is_signed_in_has_a_stream(server: Server, ann: Person, b
     await opened.end()
 
 
+@pytest.mark.slow
 async def test_a_stream_ends_with_its_session(server: Server, ann: Person) -> None:
     async with page(server, ann, on="home") as opened:
         await ready(opened)

@@ -69,6 +69,7 @@ async def test_atproto_limiter_bypass_key_has_no_effect(server: Server) -> None:
 # Streams --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_ghsa_vp5r_5pgw_jwqx_a_revoked_token_ends_its_streams(server: Server) -> None:
     """GHSA-vp5r-5pgw-jwqx: by the method of the API itself, the open stream ends and no new one opens."""
     app = {"client_name": "a", "redirect_uris": "urn:ietf:wg:oauth:2.0:oob", "scopes": "read"}

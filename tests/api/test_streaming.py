@@ -265,6 +265,7 @@ async def test_notices_are_kept_from_a_user_stream_without_their_scope(server: S
         assert f"notification:{ann.account.account_id}" not in server.hub._channels
 
 
+@pytest.mark.slow
 async def test_ghsa_vp5r_streams_end_with_their_token(server: Server) -> None:
     ann = await server.sign_in("ann")
     _, other = await server.token(ann.account.account_id)

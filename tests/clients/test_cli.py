@@ -90,6 +90,7 @@ def test_accounts_create_refuses_a_taken_name(shell: Shell) -> None:
     assert "taken" in shell.refused(*words)
 
 
+@pytest.mark.slow
 def test_accounts_change_and_go(shell: Shell) -> None:
     made = shell.make("ada")
     assert shell.json("accounts", "modify", "ada", "--role", "moderator")["role"] == "moderator"
@@ -204,6 +205,7 @@ def test_an_engine_that_does_not_answer_is_named(
     assert "secret" not in sentence
 
 
+@pytest.mark.slow
 def test_copy_names_what_it_cannot_do(shell: Shell, tmp_path: Path) -> None:
     assert "no server in the folder" in shell.refused("copy", "--to", "sqlite:b.db", code=2)
     shell.make("ada")
@@ -262,6 +264,7 @@ def test_doctor_names_what_is_not_for_real_people(shell: Shell, monkeypatch: pyt
     assert "trusted_proxies" in checks["url"]["about"]
 
 
+@pytest.mark.slow
 def test_seed_makes_the_same_people_again_for_the_same_number(tmp_path: Path) -> None:
     words = ("seed", "--people", "12", "--mean-follows", "3", "--pictures", "0", "--seed", "7")
     first, second = Shell(tmp_path / "a"), Shell(tmp_path / "b")

@@ -12,10 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from cfnlint.decode import cfn_yaml
-from moto.server import ThreadedMotoServer
 
 from tests.deploy.tools import DEPLOY
 from townsquare.boot import check_engines
@@ -45,6 +42,8 @@ class Cloud:
     def client(self, name: str) -> Any:
         """AWS's own client, sent to moto."""
         keys = {"aws_access_key_id": "tests", "aws_secret_access_key": "tests"}
+        import boto3  # each of AWS's own programs takes a second to import, and collecting tests needs none
+
         return boto3.client(name, endpoint_url=self._url, region_name="eu-central-1", **keys)  # type: ignore[call-overload]
 
     def make_stack(self) -> None:
@@ -106,6 +105,8 @@ class Cloud:
 
 
 def _template() -> dict[str, Any]:
+    from cfnlint.decode import cfn_yaml
+
     template: dict[str, Any] = json.loads(json.dumps(cfn_yaml.load(str(TEMPLATE)), default=str))
     return template
 
@@ -127,6 +128,8 @@ def _for_moto() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
     """One stack for all that is read back."""
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     try:

@@ -132,6 +132,7 @@ async def test_a_timer_that_cannot_be_read_does_not_hold_up_others(ports: Ports,
     assert len(await ports.queue.consume(["notify", "cleanup"]).take(limit=9, wait_s=0)) == 2
 
 
+@pytest.mark.slow
 async def test_many_timers_of_one_minute_all_come(ports: Ports, clock: SetClock) -> None:
     due_ms = clock.now_ms() + 1000
     for _ in range(40):

@@ -90,6 +90,7 @@ def test_more_processes_than_a_sum_has_parts_count_in_one(tmp_path: Path) -> Non
         each.close()
 
 
+@pytest.mark.slow
 def test_a_flood_of_keys_takes_the_place_of_past_windows(tmp_path: Path) -> None:
     counters = SharedCounters(tmp_path / "counters")
     for n in range(80_000):

@@ -150,6 +150,7 @@ async def test_a_dropped_ring_is_gone_and_a_new_one_begins_empty(feeds: Feeds) -
     assert [await ids_of(feeds, account) for account in (ANN, BEN, CID)] == [[10, 9], [10, 5, 4, 3, 2, 1], []]
 
 
+@pytest.mark.slow
 async def test_thousands_of_rings_come_and_go(feeds: Feeds) -> None:
     rng = np.random.default_rng(1)
     accounts = np.unique(rng.integers(1, 1 << 62, 3000))

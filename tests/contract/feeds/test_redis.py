@@ -100,6 +100,7 @@ async def test_what_a_restart_brings_back_is_not_used(feeds: RedisFeeds, own: Ow
     assert await feeds.has(1)
 
 
+@pytest.mark.slow
 async def test_while_it_is_down_it_says_so_and_then_goes_on(feeds: RedisFeeds, own: OwnRedis) -> None:
     await feeds.fill(1, [5], [0], floor=0)
     own.kill()

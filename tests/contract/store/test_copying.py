@@ -163,6 +163,7 @@ async def test_what_no_pass_sees_is_found_by_the_sums(stores: tuple[Store, Store
     assert await target.get(ACCOUNTS, (77,)) is None
 
 
+@pytest.mark.slow
 async def test_writes_that_go_on_during_a_pass_lose_nothing(stores: tuple[Store, Store], clock: SetClock) -> None:
     source, target = stores
     await fill(source, clock, 600)

@@ -120,6 +120,7 @@ async def test_what_is_not_kept_costs_no_span(kept: InMemorySpanExporter) -> Non
     assert len(kept.get_finished_spans()) == 2 * len(traces)
 
 
+@pytest.mark.slow
 async def test_spans_reach_a_collector() -> None:
     """By OTLP over HTTP, at the path that collectors listen on."""
     heard: list[tuple[str, int]] = []

@@ -87,13 +87,14 @@ class Held(set[Any]):
     def __init__(self, seat: Seat) -> None:
         super().__init__()
         self._seat = seat
-        self.coming = 0  # taken, and about to be added
+        self.coming = set[object]()  # sockets taken, then their protocols, that are about to be added
 
     def tell(self) -> None:
         """Say how many there are."""
-        self._seat.hold(len(self) + self.coming)
+        self._seat.hold(len(self) + len(self.coming))
 
     def add(self, connection: Any) -> None:
+        self.coming.discard(connection)
         super().add(connection)
         self.tell()
 
@@ -174,7 +175,7 @@ class Acceptor:
             self._timer = self._loop.call_later(_NO_ROOM_S, self._listen)
             return False
         connection.setblocking(False)
-        self._held.coming += 1
+        self._held.coming.add(connection)
         self._held.tell()
         self._seat.took()
         task = self._loop.create_task(self._begin(connection))
@@ -183,10 +184,13 @@ class Acceptor:
         return True
 
     async def _begin(self, connection: socket.socket) -> None:
+        protocol = self._protocol()
+        self._held.coming.discard(connection)
+        self._held.coming.add(protocol)
         try:
-            await self._loop.connect_accepted_socket(self._protocol, connection)
+            await self._loop.connect_accepted_socket(lambda: protocol, connection)
         except OSError:  # gone already
             connection.close()
         finally:
-            self._held.coming -= 1
+            self._held.coming.discard(protocol)
             self._held.tell()
