@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from townsquare.analytics.memory import MemoryAnalytics
 from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
@@ -172,6 +173,10 @@ async def _embedded_search(plan: _Plan) -> EmbeddedSearch:
     return await EmbeddedSearch.open(plan.path, clock=plan.clock)
 
 
+async def _memory_analytics(plan: _Plan) -> MemoryAnalytics:
+    return MemoryAnalytics()
+
+
 async def _memory_media(plan: _Plan) -> MemoryMedia:
     return MemoryMedia()
 
@@ -224,6 +229,7 @@ ENGINES: dict[str, dict[str, Open]] = {
         "rediss": _redis_streaming,
     },
     "search": {"embedded": _embedded_search, "memory": _memory_search},
+    "analytics": {"memory": _memory_analytics},
     "media": {"file": _disk_media, "memory": _memory_media, "s3": _s3_media},
     "mail": {"log": _log_mail, "memory": _memory_mail},
 }
@@ -242,7 +248,7 @@ def check_engines(settings: Settings, *, processes: int = 1) -> None:
         if scheme not in engines:
             known = ", ".join(f"{name}:" for name in engines)
             raise CannotStart(f"The setting {box} must begin with one of {known} and not with {scheme!r}.")
-        if processes > 1 and scheme == "memory" and box != "cache":
+        if processes > 1 and scheme == "memory" and box not in ("cache", "analytics"):
             raise CannotStart(f"{box} = memory: lives in one process only; set {box} to another engine to run more.")
 
 
@@ -280,6 +286,7 @@ async def open_ports(settings: Settings, *, watch: Watch | None = None) -> Async
             cache=await engine("cache", streaming),
             feeds=await engine("feeds"),
             search=await engine("search"),
+            analytics=await engine("analytics"),
             media=await engine("media"),
             mail=await engine("mail"),
             settings=settings,

@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, _about("How processes tell each other news: local:FOLDER, redis://HOST:PORT or memory:.")
     ] = "local:bus"
     search: Annotated[str, _about("Where words are indexed: embedded:FILE or memory:.")] = "embedded:search.db"
+    analytics: Annotated[str, _about("Where facts about activity are counted: memory:.")] = "memory:"
     media: Annotated[
         str,
         _about(

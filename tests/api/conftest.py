@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from tests.api.profile import Shared, shared
 from tests.work import do_all
+from townsquare.analytics.memory import MemoryAnalytics
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.kit.clock import SetClock
@@ -134,6 +135,7 @@ def memory_ports(clock: SetClock, *, chaos: bool = False, **settings: Any) -> Po
         queue=queue,
         streaming=streaming,
         search=MemorySearch(),
+        analytics=MemoryAnalytics(),
         media=MemoryMedia(),
         mail=MemoryMailer(),
         outbox=Outbox(store, queue, new_id),

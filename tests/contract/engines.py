@@ -14,6 +14,8 @@ import msgspec
 import pytest
 
 from tests.contract.servers import mongo_server, servers
+from townsquare.analytics.memory import MemoryAnalytics
+from townsquare.analytics.port import Analytics
 from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memcached import MemcachedOuter
 from townsquare.cache.memory import MemoryCache
@@ -63,6 +65,7 @@ QUEUE = [
     pytest.param("rabbitmq-quorum", marks=RABBIT),
 ]
 SEARCH = ["memory", "embedded"]
+ANALYTICS = ["memory"]
 MONGO = [pytest.mark.slow, pytest.mark.xdist_group("mongo")]
 CASSANDRA = [pytest.mark.slow, pytest.mark.xdist_group("cassandra")]  # one after the other: they share its tables
 # strict: memory, checked; chaos: SQLite, checked and in disorder
@@ -169,6 +172,12 @@ async def open_queue(engine: str, folder: Path, clock: Clock) -> Queue:
 async def open_search(engine: str, folder: Path, clock: Clock) -> Search:
     """An index; those of one folder are the same one where the engine joins processes."""
     return MemorySearch() if engine == "memory" else await EmbeddedSearch.open(folder / "search.db", clock=clock)
+
+
+async def open_analytics(engine: str, folder: Path, clock: Clock) -> Analytics:
+    """Facts; those of one folder are the same ones where the engine joins processes."""
+    assert engine == "memory"
+    return MemoryAnalytics()
 
 
 def redis_address(folder: Path) -> Address:

@@ -12,6 +12,7 @@ import pytest
 from tests.contract.servers import mongo_server, servers
 from tests.going_clock import GoingClock
 from tests.work import do_all
+from townsquare.analytics.memory import MemoryAnalytics
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
 from townsquare.kit.clock import SetClock
@@ -129,6 +130,7 @@ async def open_town() -> AsyncIterator[Town]:
         queue=queue,
         streaming=streaming,
         search=MemorySearch(),
+        analytics=MemoryAnalytics(),
         media=cast(Any, None),
         mail=cast(Any, None),
         outbox=Outbox(store, queue, new_id),

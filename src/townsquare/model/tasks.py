@@ -8,6 +8,10 @@ from typing import ClassVar
 
 import msgspec
 
+from townsquare.model.facts import Fact
+
+FACTS_AT_ONCE = 500  # so that a message stays small
+
 
 class Task(msgspec.Struct, frozen=True, tag_field="task", tag=True):
     """Base of all tasks."""
@@ -265,6 +269,16 @@ class PurgeFiles(Task, frozen=True):
         return zlib.crc32(self.keys[0].encode())
 
 
+class RecordFacts(Task, frozen=True):
+    """Add facts to the analytics: at most FACTS_AT_ONCE."""
+
+    lane: ClassVar[str] = "facts"
+    facts: tuple[Fact, ...]
+
+    def key(self) -> int:
+        return self.facts[0].id
+
+
 class ExpireMute(Task, frozen=True):
     """End a mute whose time is over."""
 
@@ -299,6 +313,7 @@ AnyTask = (
     | DeleteMedia
     | DeleteFiles
     | PurgeFiles
+    | RecordFacts
     | ExpireMute
 )
 

@@ -6,6 +6,7 @@ Box: social.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from townsquare.analytics.port import Analytics
 from townsquare.cache.port import Cache
 from townsquare.feeds.port import Feeds
 from townsquare.kit.clock import Clock
@@ -34,6 +35,7 @@ class Ports:
     queue: Queue
     streaming: Streaming
     search: Search
+    analytics: Analytics
     media: MediaStore
     mail: Mailer
     outbox: Outbox

@@ -26,6 +26,7 @@ LANES: tuple[Lane, ...] = (
     Lane(name="film", concurrency=1, most_out=2, about="Films and sounds made fit to be played; each takes minutes."),
     Lane(name="cards", concurrency=8, most_out=32, about="Pages behind links, fetched for previews."),
     Lane(name="index", concurrency=2, about="Statuses and accounts made findable."),
+    Lane(name="facts", concurrency=1, most_out=64, about="What happened, counted for the dashboards."),
     Lane(name="mail", concurrency=4, most_out=16, about="Messages to users' addresses."),
     Lane(name="cleanup", concurrency=1, most_out=16, about="What was deleted, removed page by page."),
     Lane(name="cdn", concurrency=2, most_out=16, about="Deleted files, taken out of the CDN."),

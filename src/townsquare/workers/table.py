@@ -5,7 +5,7 @@ Box: workers.
 
 from townsquare.social.ports import Ports
 from townsquare.social.server_stats import recount
-from townsquare.workers import cards, cleanup, counts, fan_out, graph, index, mail, media, notify
+from townsquare.workers import cards, cleanup, counts, facts, fan_out, graph, index, mail, media, notify
 from townsquare.workers.jobs import Jobs
 from townsquare.workers.schedule import PERIODIC, Periodic
 
@@ -19,6 +19,7 @@ ALL_JOBS: Jobs = {
     **cards.JOBS,
     **cleanup.JOBS,
     **counts.JOBS,
+    **facts.JOBS,
     **fan_out.JOBS,
     **graph.JOBS,
     **index.JOBS,
