@@ -6,8 +6,10 @@ import pytest
 
 pytest.importorskip("confluent_kafka")
 
+from townsquare.kit.clock import SetClock
+from townsquare.queue.kafka_held import Held
 from townsquare.queue.kafka_partition import MOST_TEXT, WINDOW, Partition, unfinished
-from townsquare.queue.kafka_records import Envelope, decode, encode, partition_of
+from townsquare.queue.kafka_records import Envelope, Names, decode, encode, partition_of
 from townsquare.queue.port import Message
 
 
@@ -104,6 +106,26 @@ def test_untouched_is_what_was_told_last_or_may_have_been() -> None:
     partition.kept(second)
     assert not partition.is_untouched(*first)
     assert not partition.is_untouched(0, "")
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["on its way", "not told"])
+def test_what_was_done_before_a_partition_was_lost_and_came_back_is_no_cut(told: bool) -> None:
+    held = Held(Names("x"), SetClock())
+    place = (Names("x").lane("mail"), 0)
+    held.add(place, start=0, text="")
+    (partition,) = held.at([place])
+    held.read([(*place, 0, encode(envelope(0), stamp=1))])
+    held.give(1)
+    out = partition.tell()
+    partition.kept(out)
+    partition.finish(0, 0)
+    if told:
+        partition.tell()
+    held.drop([place])
+    held.add(place, start=out[0], text=out[1])
+    held.read([(*place, 0, encode(envelope(0), stamp=1))])
+    assert held.at([place]) == [partition]
+    assert held.give(1) == []
 
 
 def test_a_text_of_another_version_gives_all_again() -> None:

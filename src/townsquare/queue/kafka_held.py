@@ -47,7 +47,7 @@ class Held:
         self._names, self._clock = names, clock
         self.partitions = dict[int, Partition]()
         self._by_place = dict[Place, int]()
-        self._former = dict[Place, tuple[int, Partition]]()  # lost while there was more to tell of them
+        self._former = dict[Place, tuple[int, Partition]]()  # lost while something was out or to tell of them
         self._owner = secrets.token_hex(4)
         self.ends = dict[Place, int]()  # where partitions ended when they were gained
         self._last, self._due = 0, list[Due]()
@@ -70,7 +70,7 @@ class Held:
         for place in places:
             holding = self._by_place.pop(place, 0)
             partition = self.partitions.pop(holding, None)
-            if partition is not None and (partition.out or partition.changed):
+            if partition is not None and partition.is_open:
                 self._former[place] = holding, partition
             self.ends.pop(place, None)
 

@@ -32,6 +32,7 @@ class Partition:
         self.out = dict[int, Envelope]()
         self.size = 0  # bytes of bodies that are buffered
         self.leaving, self.changed = False, False
+        self._telling = False  # whether what was told last may be kept or not
         self.lane, self.gives = "", True
         self.settled = False  # whether what had been there when it was gained is known
         self._states = _read(text)
@@ -93,17 +94,23 @@ class Partition:
 
     def tell(self) -> tuple[int, str]:
         """What to commit now: an offset and a text."""
-        self.changed = False
+        self.changed, self._telling = False, True
         told = self.start, self._text()
         self._told.add(told)
         return told
 
     def kept(self, told: tuple[int, str] | None) -> None:
         """That is kept; None: it is not known what is."""
+        self._telling = False
         if told is None:
             self.changed = True
         else:
             self._told = {told}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is out, or may have to be told yet."""
+        return bool(self.out) or self.changed or self._telling
 
     def is_untouched(self, start: int, text: str) -> bool:
         """Whether what is kept is what was told here, so that nobody else has had it meanwhile."""
