@@ -76,10 +76,12 @@ class Server:
     client: httpx.AsyncClient
     drain: Callable[[], Awaitable[None]]
 
-    async def sign_in(self, name: str, scopes: Sequence[str] = ALL_SCOPES, **user: Any) -> Person:
+    async def sign_in(
+        self, name: str, scopes: Sequence[str] = ALL_SCOPES, *, role: Role = Role.USER, **user: Any
+    ) -> Person:
         """A new account with a token, written as rows. Fields of User by name: `confirmed=False`."""
         new_id = self.ports.new_id
-        account = Account(account_id=new_id(), username=name, created_ms=self.clock.ms, role=Role.USER)
+        account = Account(account_id=new_id(), username=name, created_ms=self.clock.ms, role=role)
         known = {"confirmed": True, "email": f"{name}@example.org", "password_hash": "", **user}
         person = User(account_id=account.account_id, **known)
         await self.ports.store.write(

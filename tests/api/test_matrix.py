@@ -74,7 +74,7 @@ async def test_cve_2026_28431_a_programs_own_token_is_nobody(town: Cast) -> None
     _, secret = await town.server.token(0)
     for route in API_ROUTES:
         answer = await town.ask(route, bearer(secret))
-        if route.access in (Access.USER, Access.PENDING):
+        if route.access in (Access.USER, Access.PENDING, Access.STAFF):
             expected = (422, "This method requires an authenticated user")
             assert (answer.status_code, answer.json()["error"]) == expected, f"{route.method} {route.path}"
 
@@ -114,6 +114,22 @@ async def test_ghsa_58x8_3qxw_6hm7_each_route_wants_its_scope_and_no_other(town:
             answer = await town.ask(route, bearer(secrets[granted]))
             is_outside = (answer.status_code, "outside the authorized scopes" in answer.text) == (403, True)
             assert is_outside is (granted == others), f"{route.method} {route.path} {granted}: {answer.text}"
+
+
+async def test_cve_2026_28431_only_the_staff_does_what_is_for_the_staff(town: Cast) -> None:
+    """CVE-2026-28431: no scope makes a member of the staff, and each role of the staff is one."""
+    before = await everything_kept(town.server)
+    for route in API_ROUTES:
+        if route.access is Access.STAFF:
+            answer = await town.ask(route, town.ann.headers)
+            assert (answer.status_code, answer.json()) == (403, {"error": "This action is not allowed"}), route.path
+    assert await everything_kept(town.server) == before
+    for role in (Role.MODERATOR, Role.ADMIN, Role.OWNER):
+        member = await town.server.sign_in(role.value, role=role)
+        for route in API_ROUTES:
+            if route.access is Access.STAFF:
+                answer = await town.ask(route, member.headers)
+                assert answer.status_code not in (401, 403), f"{role} {route.method} {route.path}: {answer.text}"
 
 
 # What is whose --------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Box: web. Source: Mastodon API, /api/oauth-scopes/, /client/token/
 
 from collections.abc import Sequence
 
+from townsquare.model.account import Role
 from townsquare.model.errors import Forbidden, Invalid, Unauthorized
 from townsquare.model.scopes import allows
 from townsquare.social.ports import Ports
@@ -113,6 +114,8 @@ def _admitted(route: Route, session: Session | None) -> Session | None:
         if route.access is Access.PUBLIC and (not route.scope or route.html):
             return None
         raise Forbidden(reason)
+    if route.access is Access.STAFF and session.account.role is Role.USER:
+        raise Forbidden
     return session
 
 

@@ -30,6 +30,7 @@ class Access(StrEnum):
     USER = "user"  # of a user who is confirmed, approved and not disabled
     STREAM = "stream"  # as USER, but whoever may not is told 401, as streams do
     PENDING = "pending"  # of a user, also one who is not confirmed yet
+    STAFF = "staff"  # of a moderator, an admin or the owner
 
 
 class Limit(StrEnum):
