@@ -41,6 +41,7 @@ _PASSING = frozenset(
         KafkaError.NOT_COORDINATOR,
         KafkaError.NOT_CONTROLLER,
         KafkaError.KAFKA_STORAGE_ERROR,
+        KafkaError._NOENT,  # the client's own word where it is told of no leader yet
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.OFFSET_NOT_AVAILABLE,
@@ -229,6 +230,6 @@ class Admin:
         except TimeoutError as exc:
             raise Unavailable("The queue does not answer just now") from exc
         except KafkaException as exc:
-            if exc.args[0].code() < 0:
+            if (code := exc.args[0].code()) < 0 and code not in _PASSING:
                 raise translated(exc) from exc
             return exc
