@@ -31,10 +31,15 @@ test: $(VENV)/.installed-dev ## install what is needed and run every test that t
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+ifeq ($(TOWNSQUARE_ENGINES)$(ARGS),all)
+	@$(MAKE) --no-print-directory profiles
+endif
 
-profiles: $(VENV)/.installed-dev ## run the API suite over real servers, one profile after the other
-	TOWNSQUARE_TEST_PROFILE=cassandra $(BIN)/pytest $(ONE_LOOP) tests/api $(ARGS)
-	TOWNSQUARE_TEST_PROFILE=mongo $(BIN)/pytest $(ONE_LOOP) tests/api $(ARGS)
+profiles: $(VENV)/.installed-dev ## run the API suite over real servers, both profiles side by side
+	@$(MAKE) --no-print-directory --output-sync=target -j 2 profile-cassandra profile-mongo
+
+profile-%: $(VENV)/.installed-dev
+	TOWNSQUARE_TEST_PROFILE=$* $(BIN)/pytest $(ONE_LOOP) tests/api $(ARGS)
 
 engines: ## install the real servers behind the boxes into .engines (ARGS="redis kafka" for some of them)
 	@$(PYTHON) -m tests.engines install $(ARGS)

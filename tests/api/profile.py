@@ -1,13 +1,15 @@
 """The engines of a profile under the whole API suite: `TOWNSQUARE_TEST_PROFILE=cassandra` or `mongo`.
 
-Store and queue are opened once a run, as joining them takes seconds, so all tests share an event loop. The tables that
-a test wrote to are emptied behind it; what lies in cache, feeds and streaming has keys of the test's own.
+Store and queue are opened once a run, as joining them takes seconds, so all tests share an event loop. What a test
+wrote is dropped behind it; what lies in cache, feeds and streaming has keys of the test's own.
 """
 
 import asyncio
 import dataclasses
 import os
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from tests.going_clock import GoingClock
 from townsquare.queue.port import Consumer, Delivery, Queue
 from townsquare.social.outbox import Outbox
 from townsquare.social.ports import Ports
-from townsquare.store.port import Store, Write
+from townsquare.store.port import Key, Put, Store, Table, Write
 from townsquare.store.strict import StrictStore
 from townsquare.store.tables import TABLES
 
@@ -26,6 +28,7 @@ NAME = os.environ.get("TOWNSQUARE_TEST_PROFILE", "memory")
 _QUEUES = {"cassandra": "kafka", "mongo": "rabbitmq"}
 _CACHES = {"cassandra": "redis", "mongo": "memcached"}
 _LOOK_S = 0.05
+_MOST_DROPPED = 200  # partitions of a table, until the table is emptied, as scans pass by what was dropped
 _WITHIN_S = 30.0  # what waits is there by then
 
 
@@ -38,33 +41,56 @@ class SharedStore:
 
     def __init__(self, inner: Store, clock: GoingClock) -> None:
         self._inner, self._clock = inner, clock
-        self.written: set[str] = set()
+        self._written: dict[str, set[Key]] = {}  # the partitions of each table
+        self._dropped: Counter[str] = Counter()  # since the table was emptied as a whole
+        self._last_us = 0  # the latest time that a write asked for
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
     async def write(self, *steps: Sequence[Write], at: int | None = None) -> None:
-        self.written.update(each.table.name for step in steps for each in step)
+        for each in (each for step in steps for each in step):
+            self._note(each.table, each.table.key(each.row) if isinstance(each, Put) else each.key)
         if at is not None and NAME == "cassandra":
             at = self._clock.real_us(at)
+            self._last_us = max(self._last_us, at)
         await self._inner.write(*steps, at=at)
 
     async def slow_put_if_absent(self, table: Any, row: Any) -> Any:
-        self.written.add(table.name)
+        self._note(table, table.key(row))
         return await self._inner.slow_put_if_absent(table, row)
 
+    def _note(self, table: Table[Any], key: Key) -> None:
+        self._written.setdefault(table.name, set()).add(key[: len(table.partition)])
+
     async def empty(self) -> None:
-        """Be rid of it, tombstones included."""
-        inner: Any = self._inner  # no engine empties a table
-        session = inner._session
+        """Be rid of it."""
+        is_late = self._last_us > time.time_ns() // 1000  # no drop of now would hide it
         async with asyncio.TaskGroup() as tasks:
-            for name in self.written:
-                if NAME == "cassandra":
-                    tasks.create_task(session.run(f"TRUNCATE {inner._keyspace}.{name}"))
+            for name, partitions in self._written.items():
+                self._dropped[name] += len(partitions)
+                if NAME == "cassandra" and not is_late and self._dropped[name] <= _MOST_DROPPED:
+                    tasks.create_task(self._drop(name, partitions))
                 else:
-                    tasks.create_task(session.delete_all(name, {}))
-        self.written.clear()
+                    tasks.create_task(self._empty_table(name))
+                    self._dropped[name] = 0
+        self._written.clear()
+        self._last_us = 0
+        inner: Any = self._inner
         inner._last_us = 0  # it may have been ahead
+
+    async def _drop(self, name: str, partitions: Iterable[Key]) -> None:
+        table = next(each for each in TABLES if each.name == name)
+        async with asyncio.TaskGroup() as tasks:
+            for partition in partitions:
+                tasks.create_task(self._inner.drop(table, partition))
+
+    async def _empty_table(self, name: str) -> None:
+        inner: Any = self._inner  # no engine empties a table
+        if NAME == "cassandra":
+            await inner._session.run(f"TRUNCATE {inner._keyspace}.{name}")  # costs as much as a hundred drops
+        else:
+            await inner._session.delete_all(name, {})
 
     async def close(self) -> None:
         """It is the run's, and closed by it."""
@@ -114,7 +140,8 @@ class SharedConsumer:
         """As the port says; empty only where the depths say that nothing waits."""
         async with asyncio.timeout(_WITHIN_S):
             while True:
-                taken = await self.inner.take(limit=limit, wait_s=max(wait_s, _LOOK_S))
+                taken = await self.inner.take(limit=limit, wait_s=wait_s)
+                wait_s = max(wait_s, _LOOK_S)
                 if taken or not any(each.waiting for each in await self._queue.depths() if each.lane in self._lanes):
                     self.out.update((id(each), each) for each in taken)
                     return taken
