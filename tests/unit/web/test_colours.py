@@ -13,7 +13,8 @@ GROUNDS = ("bg", "surface", "inset")
 
 def tokens() -> dict[str, tuple[str, str]]:
     """The colour tokens: light, dark."""
-    pairs = re.findall(r"--([a-z0-9-]+): light-dark\((#[0-9A-F]{6}), (#[0-9A-F]{6})\)", STYLE.read_text())
+    both = STYLE.read_text() + STYLE.with_name("charts.css").read_text()
+    pairs = re.findall(r"--([a-z0-9-]+): light-dark\((#[0-9A-F]{6}), (#[0-9A-F]{6})\)", both)
     return {name: (light, dark) for name, light, dark in pairs}
 
 
@@ -44,6 +45,15 @@ def test_buttons_and_borders_can_be_seen(theme: int) -> None:
     assert contrast(known["accent"], known["surface"]) >= 3
 
 
+@pytest.mark.parametrize("series", range(1, 7))
+def test_series_and_their_names_can_be_read(series: int) -> None:
+    known = tokens()
+    for theme in (0, 1):
+        assert contrast(known[f"c{series}"][theme], known["surface"][theme]) >= 4.5
+
+
 def test_script_and_style_stay_small() -> None:
     assert STYLE.with_name("live.js").stat().st_size <= 8 * 1024
+    assert STYLE.with_name("charts.js").stat().st_size <= 8 * 1024
     assert STYLE.stat().st_size <= 32 * 1024
+    assert STYLE.with_name("charts.css").stat().st_size <= 12 * 1024
