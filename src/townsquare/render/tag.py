@@ -24,9 +24,12 @@ def tag(name: str, base: str, *, tag_id: int, history: Sequence[TagDay]) -> dict
         "id": str(tag_id) if tag_id else "",
         "name": name,
         "url": f"{base}/tags/{quote(name.lower())}",
-        "history": [
-            {"day": str(each.day * 86_400), "uses": str(each.uses), "accounts": str(each.accounts)} for each in history
-        ],
+        "history": history_json(history),
         "following": False,
         "featuring": False,
     }
+
+
+def history_json(history: Sequence[TagDay]) -> list[dict[str, str]]:
+    """The days of a tag's or a link's history."""
+    return [{"day": str(each.day * 86_400), "uses": str(each.uses), "accounts": str(each.accounts)} for each in history]

@@ -73,6 +73,16 @@ class SettingRow(_Row, frozen=True, kw_only=True):
     value: bytes
 
 
+class TrendReviewRow(_Row, frozen=True, kw_only=True):
+    """What the staff said of a trend."""
+
+    noun: str  # tags, links, statuses
+    key: str  # the tag in lower case, the URL, the status's id
+    approved: bool
+    by: int
+    at_ms: int
+
+
 class MarkerRow(_Row, frozen=True, kw_only=True):
     """How far a user has read a timeline."""
 
@@ -418,6 +428,9 @@ ACCOUNT_TOKENS = Table(
 CODES = Table(name="codes", row=CodeRow, partition=("code_hash",), ttl_s=_DAY, about="OAuth codes, good once.")
 SECRETS = Table(name="secrets", row=SecretRow, partition=("secret_hash",), ttl_s=7 * _DAY, about="Links sent by mail.")
 SETTINGS = Table(name="settings", row=SettingRow, partition=("name",), about="Values of the whole server.")
+TREND_REVIEWS = Table(
+    name="trend_reviews", row=TrendReviewRow, partition=("noun", "key"), about="What the staff said of trends."
+)
 MARKERS = Table(
     name="markers", row=MarkerRow, partition=("account_id",), clustering=("timeline",), about="Read positions."
 )
@@ -573,7 +586,8 @@ TIMERS = Table(
 )
 
 TABLES: tuple[Table[Any], ...] = (
-    ACCOUNTS, USERS, ACCOUNT_STATS, HANDLES, LOGINS, APPS, TOKENS, ACCOUNT_TOKENS, CODES, SECRETS, SETTINGS, MARKERS,
+    ACCOUNTS, USERS, ACCOUNT_STATS, HANDLES, LOGINS, APPS, TOKENS, ACCOUNT_TOKENS, CODES, SECRETS, SETTINGS,
+    TREND_REVIEWS, MARKERS,
     STATUSES, STATUS_EDITS, AUTHOR_LOG, AUTHOR_LOG_COUNTS, AUTHOR_MONTHS, PINS, THREADS, REPLY_COUNTS, MINE, MARKS,
     REACTIONS, REACTION_COUNTS, POLL_VOTES, POLL_COUNTS, TIMELINES, TAGS, MEDIA, CARDS,
     FOLLOWING, FOLLOWING_COUNTS, FOLLOWERS, FOLLOWER_COUNTS, FOLLOWER_DIRECTORY, RELATIONS,

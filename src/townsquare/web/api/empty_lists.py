@@ -54,8 +54,4 @@ ROUTES = [
     _user("/api/v2/suggestions", _none_of("Accounts to follow"), scope=("read",)),
     _user("/api/v1/push/subscription", push_subscription, scope=("push",)),
     _public("/api/v1/custom_emojis", _none_of("Custom emoji"), cache=CacheClass.INSTANCE),
-    _public("/api/v1/trends", _none_of("Hashtags much used just now")),
-    _public("/api/v1/trends/tags", _none_of("Hashtags much used just now")),
-    _public("/api/v1/trends/links", _none_of("Links much shared just now")),
-    _public("/api/v1/trends/statuses", _none_of("Statuses much liked just now")),
 ]

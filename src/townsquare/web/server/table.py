@@ -30,6 +30,7 @@ from townsquare.web.api import (
     statuses,
     tags,
     timelines,
+    trends,
     wellknown,
 )
 from townsquare.web.oauth import authorize, log_in, mailed_links, sign_up, token
@@ -69,5 +70,6 @@ ALL_ROUTES: tuple[Route, ...] = (
     *tags.ROUTES,
     *timelines.ROUTES,
     *token.ROUTES,
+    *trends.ROUTES,
     *wellknown.ROUTES,
 )
