@@ -1,10 +1,12 @@
 """Every server by name, each with its first port within the run folder's span."""
 
 from tests.engines.cassandra import Cassandra
+from tests.engines.elasticsearch import Elasticsearch
 from tests.engines.kafka import Kafka
 from tests.engines.memcached import Memcached
 from tests.engines.mongo import Mongo
 from tests.engines.nginx import Nginx
+from tests.engines.questdb import QuestDb
 from tests.engines.rabbitmq import RabbitMq
 from tests.engines.redis import Redis
 from tests.engines.s3 import S3
@@ -23,5 +25,7 @@ SERVERS: dict[str, Server] = {
         *(Kafka(f"kafka-{node}", node=node, port=50 + 2 * node) for node in (1, 2, 3)),
         Mongo("mongo", port=60),
         S3("s3", port=70),
+        Elasticsearch("elasticsearch", port=80),
+        QuestDb("questdb", port=85),
     )
 }

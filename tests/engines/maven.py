@@ -38,24 +38,27 @@ class Jars:
 
         Raises: InstallError.
         """
-        maven = shutil.which("mvn")
-        if maven is None:
-            raise InstallError("Maven is missing: sudo apt-get install maven openjdk-17-jdk-headless")
         folder = self.folder(installed)
         folder.mkdir(parents=True, exist_ok=True)
         dependencies = "".join(_DEPENDENCY.format(*artifact.split(":")) for artifact in self.artifacts)
         (folder / "pom.xml").write_text(_POM.format(name=self.name, dependencies=dependencies))
-        copy = ["dependency:copy-dependencies", "-DoutputDirectory=lib", "-DincludeScope=runtime"]
-        done = subprocess.run(
-            [maven, "-q", "-B", "-ntp", *copy], cwd=folder, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise InstallError(f"mvn failed: {(done.stdout + done.stderr).strip()[-800:]}")
+        _run(["dependency:copy-dependencies", "-DoutputDirectory=lib", "-DincludeScope=runtime"], folder)
         (folder / ".done").touch()
 
     def class_path(self, installed: Path) -> str:
         """All jars."""
         return f"{self.folder(installed)}/lib/*"
+
+
+def fetch(artifact: str, folder: Path) -> Path:
+    """One file, `group:artifact:version:type`, into a folder that may be thrown away with all that Maven put there.
+
+    Raises: InstallError.
+    """
+    group, name, version, kind = artifact.split(":")
+    get = ["dependency:get", f"-Dartifact={artifact}", "-Dtransitive=false", f"-Dmaven.repo.local={folder}"]
+    _run(get, folder)
+    return folder / group.replace(".", "/") / name / version / f"{name}-{version}.{kind}"
 
 
 def java() -> str:
@@ -68,6 +71,16 @@ def java() -> str:
         if program and _OLDEST_JAVA <= _version(program) <= _NEWEST_JAVA:
             return program
     raise InstallError("Java 17 is missing: sudo apt-get install openjdk-17-jdk-headless")
+
+
+def _run(arguments: Sequence[str], folder: Path) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise InstallError("Maven is missing: sudo apt-get install maven openjdk-17-jdk-headless")
+    command = [maven, "-q", "-B", "-ntp", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InstallError(f"mvn failed: {(done.stdout + done.stderr).strip()[-800:]}")
 
 
 def _version(program: str) -> int:
