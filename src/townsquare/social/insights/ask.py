@@ -13,20 +13,18 @@ from townsquare.cache.port import Kind
 from townsquare.model.account import Account, Role, Visibility
 from townsquare.model.errors import Forbidden, Invalid, NotFound
 from townsquare.model.facts import DAY_MS, KINDS
+from townsquare.model.insights import Answer, Line, Step
 from townsquare.social.insights import lines, tables
 from townsquare.social.insights.asking import Asking, Known
 from townsquare.social.insights.authors import AUTHOR_CHARTS
 from townsquare.social.insights.charts import (
     Active,
-    Answer,
     Chart,
     Cohorts,
     HoursOfWeek,
-    Line,
     Percentiles,
     Split,
     Spread,
-    Step,
     Stickiness,
     Sums,
     TopLabels,

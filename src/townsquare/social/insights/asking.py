@@ -11,7 +11,8 @@ import msgspec
 from townsquare.analytics.port import MOST_ROWS, Analytics, Field, Measure, Question, Row
 from townsquare.model.errors import Invalid
 from townsquare.model.facts import DAY_MS, KINDS
-from townsquare.social.insights.charts import Number, Where
+from townsquare.model.insights import Number
+from townsquare.social.insights.charts import Where
 from townsquare.social.insights.span import Part, Span
 
 Group = tuple[int | str, ...]

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from townsquare.model.facts import DAY_MS, band_start
+from townsquare.model.insights import Line, Number
 from townsquare.social.insights.asking import Asking, Sheet, Want, shown
-from townsquare.social.insights.charts import Active, Line, Number, Percentiles, Series, Split, Stickiness, Sums
+from townsquare.social.insights.charts import Active, Percentiles, Series, Split, Stickiness, Sums
 
 MOST_LINES = 6  # what a reader can tell apart
 _ACTIVE = {"day": "active_day", "week": "active_week", "month": "active_month"}

@@ -3,6 +3,7 @@
 Box: social. None of them names who did what: accounts appear only as authors of public statuses.
 """
 
+from townsquare.model.insights import Step
 from townsquare.social.insights.charts import (
     Active,
     Chart,
@@ -10,7 +11,6 @@ from townsquare.social.insights.charts import (
     Series,
     Split,
     Spread,
-    Step,
     Stickiness,
     Sums,
     TopLabels,

@@ -14,7 +14,7 @@ import msgspec
 
 from townsquare.model.errors import Invalid
 from townsquare.model.facts import DAY_MS
-from townsquare.social.insights.charts import Step
+from townsquare.model.insights import Step
 
 HOUR_MS = 3_600_000
 MOST_BUCKETS = 1_000

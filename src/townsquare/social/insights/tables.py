@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from townsquare.model.account import Visibility
 from townsquare.model.facts import DAY_MS
+from townsquare.model.insights import Line, Number
 from townsquare.render.status import status_url
 from townsquare.social.hydrate import fragments, people
-from townsquare.social.insights.asking import Asking, Want, shown
-from townsquare.social.insights.charts import Cohorts, HoursOfWeek, Line, Number, Series, Spread, TopLabels, Where
+from townsquare.social.insights.asking import Asking, Sheet, Want, shown
+from townsquare.social.insights.charts import Cohorts, HoursOfWeek, Series, Spread, TopLabels, Where
 from townsquare.social.insights.span import hour_of_week, zone_of
 from townsquare.social.ports import Ports
 
@@ -21,6 +22,7 @@ ROWS = 20  # of a table
 REACTIONS = ("reply", "boost", "favourite")
 READ = ("public", "unlisted", "private")  # in a direct status, a count would tell one person that another read it
 HOURS = tuple(f"{day} {hour:02d}" for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun") for hour in range(24))
+SEEN = {"day": "active_day", "week": "active_week", "month": "active_month"}  # what tells who was here in a period
 _CANDIDATES = 60  # statuses looked at: some are gone, or not for everybody any more
 _EXCERPT = 80  # characters
 _COLUMNS = (
@@ -143,23 +145,30 @@ async def _shown(ports: Ports, ids: list[int], author: int) -> dict[int, _Shown]
 # Cohorts and hours ----------------------------------------------------------------------------------------------------
 
 
-async def cohorts(asking: Asking, shape: Cohorts) -> Table:
-    """For those who signed up in each period: how many per cent were seen in that and each later one. Cost: one
-    request with a question for each period."""
+async def cohort_counts(asking: Asking) -> tuple[Sheet, dict[tuple[int, int], int]]:
+    """How many signed up in each period; and how many of those of one were seen in another, by (period of sign-up,
+    period). Cost: one request with a question for each period."""
     span = asking.span
-    kind = "active_month" if span.step == "month" else "active_week"
     days = tuple(range(span.since_ms // DAY_MS, span.until_ms // DAY_MS))
     sizes, seen = await asking.sheets(
         [
             Want(kinds=("sign_up",)),
-            Want(kinds=(kind,), by=("cohort",), where=(("cohort", days),), time="each"),
+            Want(kinds=(SEEN[span.step],), by=("cohort",), where=(("cohort", days),), time="each"),
         ]
     )
     back: dict[tuple[int, int], int] = {}
     for (index, (day,)), n in seen.numbers.items():
         place = (span.index(int(day) * DAY_MS), index)
         back[place] = back.get(place, 0) + n
-    unknown, unseen = asking.gaps(("sign_up",)), asking.gaps((kind,))
+    return sizes, back
+
+
+async def cohorts(asking: Asking, shape: Cohorts) -> Table:
+    """For those who signed up in each period: how many per cent were seen in that and each later one. Cost: as
+    `cohort_counts`."""
+    span = asking.span
+    sizes, back = await cohort_counts(asking)
+    unknown, unseen = asking.gaps(("sign_up",)), asking.gaps((SEEN[span.step],))
     buckets = range(len(span.starts))
     people_in: list[int | None] = [None if gap else sizes.at(index) for index, gap in enumerate(unknown)]
     lines = [Line(name="size", title="Signed up", values=tuple(people_in), unit="people")]

@@ -3,7 +3,8 @@
 Box: social.
 """
 
-from townsquare.social.insights.charts import Chart, Percentiles, Series, Split, Step, Sums
+from townsquare.model.insights import Step
+from townsquare.social.insights.charts import Chart, Percentiles, Series, Split, Sums
 
 _DAYS: tuple[Step, ...] = ("day", "week", "month")
 
