@@ -1,15 +1,23 @@
 """Search and hashtags over HTTP."""
 
+import dataclasses
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.api.conftest import Person, Server
-from townsquare.social.drafts import Draft
+from tests.api.conftest import Person, Server, client_of
+from townsquare.model.errors import Unavailable
+from townsquare.search.memory import MemorySearch
+from townsquare.search.port import Query
+from townsquare.social.drafts import Draft, PollDraft
 from townsquare.social.edits import Change, edit
 from townsquare.social.statuses import delete
 from townsquare.social.statuses import post as make_post
+from townsquare.web.api.search import ROUTES
+from townsquare.web.pages.search import ROUTES as PAGES
+from townsquare.web.server.app import make_app
 
 
 async def search(server: Server, who: Person | None, q: str, **params: Any) -> dict[str, Any]:
@@ -151,3 +159,92 @@ async def test_hashtags_are_found_with_their_history(server: Server) -> None:
     unused = (await server.client.get("/api/v1/tags/dogs")).json()
     assert (unused["id"], unused["name"]) == ("", "dogs")
     assert (await server.client.get("/api/v1/tags/no-tag")).status_code == 404
+
+
+async def test_operators_narrow_what_is_found__Search(server: Server) -> None:
+    ann, bob = await server.sign_in("ann"), await server.sign_in("bob")
+    await change(server, ann, indexable="true")
+    plain = await post(server, ann, "marmalade on toast", language="en")
+    reply = await post(server, bob, "@ann marmalade again", reply_to=plain, language="de", sensitive=True)
+    server.clock.advance(seconds=86_400 * 3)
+    link = await post(server, ann, "toast with marmalade https://example.org/x", language="pt-BR")
+    poll = await post(server, ann, "marmalade?", poll=PollDraft(options=("yes", "no"), expires_in=3600))
+    await server.drain()
+    day = datetime.fromtimestamp(server.clock.ms / 1000, UTC).date()
+    every = [poll, link, reply, plain]
+    for q, ids in {
+        "marmalade": every,
+        "marmalade from:ann": [poll, link, plain],
+        "from:@bob@localhost:3000": [reply],
+        "marmalade from:me": [poll, link, plain],
+        "from:nobody marmalade": [],
+        "from:ann from:bob": [],
+        "marmalade -from:ann": [reply],
+        "marmalade -from:nobody": every,
+        "has:poll": [poll],
+        "marmalade has:link": [link],
+        "marmalade -has:link -has:poll": [reply, plain],
+        "marmalade has:media": [],
+        "is:reply": [reply],
+        "marmalade is:sensitive": [reply],
+        "marmalade language:de": [reply],
+        "marmalade language:pt language:pt-br": [link],
+        f"marmalade before:{day}": [reply, plain],
+        f"marmalade during:{day}": [poll, link],
+        f"marmalade after:{day}": [],
+        f"marmalade -before:{day}": [poll, link],
+        '"marmalade on"': [plain],
+        "marmalade -toast": [poll, reply],
+        'toast -"on toast"': [link],
+        "marmalade colour:orange": [],
+        "in:library marmalade": every,
+        "in:public marmalade": [poll, link, plain],
+    }.items():
+        assert await statuses(server, ann, q) == ids, q
+    assert await statuses(server, bob, "in:library marmalade") == [reply]
+    assert await statuses(server, bob, "from:me") == [reply]
+    assert await statuses(server, ann, "from:bob", account_id=str(ann.account.account_id)) == []
+    assert await statuses(server, ann, f"before:{day}", max_id=str(reply)) == [plain]
+    found = await search(server, ann, "ann from:ann")
+    assert (found["accounts"], found["hashtags"]) == ([], [])
+
+
+async def test_no_operator_finds_what_is_for_others__Search(server: Server) -> None:
+    ann, bob, eve = [await server.sign_in(name) for name in ("ann", "bob", "eve")]
+    await change(server, ann, indexable="true")
+    await post(server, ann, "ocelot private", visibility="private", language="en")
+    await post(server, ann, "@bob ocelot direct", visibility="direct", language="en")
+    await post(server, ann, "ocelot unlisted", visibility="unlisted", language="en")
+    await post(server, bob, "ocelot of one who did not agree", language="en")
+    await server.drain()
+    for q in ("ocelot", "from:ann", "from:bob", "language:en", "-dog", "during:2026", "in:library", "in:public",
+              "in:all -has:media", '"ocelot"', "from:ann -is:reply", f"{ann.account.account_id} -dog"):  # fmt: skip
+        assert await statuses(server, eve, q) == [], q
+    assert len(await statuses(server, ann, "from:me language:en")) == 3
+    assert len(await statuses(server, bob, "language:en")) == 2
+
+
+async def test_the_page_says_which_operators_there_are(server: Server) -> None:
+    ann = await server.sign_in("ann")
+    status_id = await post(server, ann, "walnut one", language="en")
+    await post(server, ann, "walnut two", language="fr")
+    await server.drain()
+    ids = await statuses(server, ann, "walnut language:en")
+    assert ids == [status_id]
+    async with server.with_routes(PAGES) as client:
+        page = await client.get("/search?q=walnut+language:en")
+    assert page.status_code == 200
+    assert "from:name" in page.text
+
+
+class _Away(MemorySearch):
+    async def find(self, query: Query) -> list[int]:
+        raise Unavailable("Search does not answer just now")
+
+
+async def test_an_index_that_is_away_is_503(server: Server) -> None:
+    ann = await server.sign_in("ann")
+    away = client_of(make_app(dataclasses.replace(server.ports, search=_Away()), ROUTES))
+    async with away:
+        answer = await away.get("/api/v2/search?q=fox", headers=ann.headers)
+    assert answer.status_code == 503

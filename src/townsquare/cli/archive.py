@@ -125,9 +125,9 @@ def restore(context: Context, file: Path, data: str | None, as_json: bool) -> No
     shown = Progress(quiet=as_json)
 
     async def remake(ports: Ports) -> tuple[int, int]:
-        from townsquare.workers import remake  # noqa: PLC0415 - only here
+        from townsquare.workers import reindex, remake  # noqa: PLC0415 - only here
 
-        found = await remake.reindex(ports, shown.count)
+        found = await reindex.rebuild(ports, shown.count)
         return found, await remake.redo(ports, facts.redo_since_ms, shown.count)
 
     documents, tasks = with_ports(now, remake)

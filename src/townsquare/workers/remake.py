@@ -1,4 +1,4 @@
-"""Make again what a copy of the store does not hold: the search index, and the work that was in the queue.
+"""Leave again the work that was in a queue which is lost.
 
 Box: workers. Home timelines need nothing: a ring that is not there is made from the logs at the first read.
 """
@@ -18,12 +18,9 @@ from townsquare.model.tasks import (
     CountVote,
     DeleteStatuses,
     FetchCard,
-    IndexAccount,
-    IndexStatus,
     NotifyMentions,
     ProcessMedia,
 )
-from townsquare.search.port import Document
 from townsquare.social.ports import Ports
 from townsquare.store.follows import ON
 from townsquare.store.tables import (
@@ -34,39 +31,15 @@ from townsquare.store.tables import (
     MINE,
     RELATIONS,
     STATUSES,
-    TAGS,
     FollowingRow,
     MineRow,
     RelationRow,
 )
 from townsquare.store.walk import pages
-from townsquare.workers.index import index_account, index_status
 
 Progress = Callable[[str, int], None]  # of what, how many are done
 
 _TASKS_AT_ONCE = 512  # given to the outbox
-
-
-async def reindex(ports: Ports, progress: Progress) -> int:
-    """Put all that may be found into the search index; how many documents were looked at. Safe to repeat."""
-    done = 0
-    async for accounts in pages(ports.store, ACCOUNTS):
-        for account in accounts:
-            await index_account(IndexAccount(account_id=account.account_id), ports)
-        done += len(accounts)
-        progress("search index", done)
-    async for statuses in pages(ports.store, STATUSES):
-        for status in statuses:
-            await index_status(IndexStatus(status_id=status.status_id), ports)
-        done += len(statuses)
-        progress("search index", done)
-    async for tags in pages(ports.store, TAGS):
-        await ports.search.put(
-            [Document(kind="tag", id=tag.tag_id, words=tag.name, name=tag.name, version=0) for tag in tags]
-        )
-        done += len(tags)
-        progress("search index", done)
-    return done
 
 
 async def redo(ports: Ports, since_ms: int, progress: Progress) -> int:

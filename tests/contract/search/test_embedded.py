@@ -10,7 +10,7 @@ import pytest
 from townsquare.kit.clock import SetClock
 from townsquare.model.errors import Unavailable
 from townsquare.search.embedded import EmbeddedSearch
-from townsquare.search.port import Document
+from townsquare.search.port import Document, Query
 
 FOX = Document(kind="status", id=1, words="red fox", version=1)
 
@@ -19,16 +19,16 @@ async def test_two_of_one_file_see_the_same_and_it_outlives_them(tmp_path: Path)
     one = await EmbeddedSearch.open(tmp_path / "s.db", clock=SetClock())
     two = await EmbeddedSearch.open(tmp_path / "s.db", clock=SetClock())
     await one.put([FOX])
-    assert await two.find("status", "fox", reader=0, limit=1) == [1]
+    assert await two.find(Query(kind="status", words="fox", limit=1)) == [1]
     await two.remove("status", [1])
-    assert await one.find("status", "fox", reader=0, limit=1) == []
+    assert await one.find(Query(kind="status", words="fox", limit=1)) == []
     await one.put([FOX])
     await one.close()
     await two.close()
     with pytest.raises(Unavailable):
         await one.put([FOX])
     again = await EmbeddedSearch.open(tmp_path / "s.db", clock=SetClock())
-    assert await again.find("status", "fox", reader=0, limit=1) == [1]
+    assert await again.find(Query(kind="status", words="fox", limit=1)) == [1]
     await again.close()
 
 
@@ -38,7 +38,7 @@ async def test_a_damaged_file_is_begun_anew(tmp_path: Path, damage: bytes) -> No
     _spoil(path, damage)
     search = await EmbeddedSearch.open(path, clock=SetClock())
     await search.put([FOX])
-    assert await search.find("status", "fox", reader=0, limit=1) == [1]
+    assert await search.find(Query(kind="status", words="fox", limit=1)) == [1]
     await search.close()
 
 
@@ -53,7 +53,7 @@ async def test_upkeep_changes_nothing_that_is_found(tmp_path: Path) -> None:
     for n in range(1, 30):
         await search.put([Document(kind="status", id=n, words="red fox", version=1)])
         clock.advance(seconds=61)
-    assert await search.find("status", "fox", reader=0, limit=100) == list(range(29, 0, -1))
+    assert await search.find(Query(kind="status", words="fox", limit=100)) == list(range(29, 0, -1))
     await search.close()
 
 

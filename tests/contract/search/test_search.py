@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from tests.contract.engines import SEARCH, open_search
 from townsquare.kit.clock import SetClock
-from townsquare.search.embedded import EmbeddedSearch
+from townsquare.model.errors import Conflict
 from townsquare.search.memory import MemorySearch
-from townsquare.search.port import Document, Search
+from townsquare.search.port import Document, Query, Search
 
 ANN, BEN = 101, 102
 
@@ -38,8 +38,10 @@ def account(account_id: int, name: str, words: str, **more: Any) -> Document:
 
 
 async def found(search: Search, words: str, **more: Any) -> list[int]:
+    """What is found. `reader`: an account that asks; else anybody."""
     kind, reader, limit = more.pop("kind", "status"), more.pop("reader", 0), more.pop("limit", 20)
-    return await search.find(kind, words, reader=reader, limit=limit, **more)
+    readers = more.pop("readers", (0, reader) if reader else (0,))
+    return await search.find(Query(kind=kind, words=words, readers=readers, limit=limit, **more))
 
 
 async def test_statuses_that_hold_all_the_words_newest_first(search: Search) -> None:
@@ -165,6 +167,76 @@ async def test_a_lower_version_never_replaces_a_higher_one(search: Search) -> No
     assert await found(search, "middle") == []
 
 
+async def test_the_same_version_replaces(search: Search) -> None:
+    await search.put([status(1, "as it was", version=5)])
+    await search.put([status(1, "as it is", version=5)])
+    assert await found(search, "was") == []
+    assert await found(search, "as is") == [1]
+    await search.remove("status", [1])
+    await search.put([status(1, "here again", version=5)])
+    assert await found(search, "again") == [1]
+
+
+async def test_phrases_stand_together_and_end_where_they_end(search: Search) -> None:
+    await search.put(
+        [status(1, "the old red fox"), status(2, "red, old fox"), status(3, "old reddish fox"), status(4, "old red")]
+    )
+    assert await found(search, "", phrases=("old red",)) == [4, 1]
+    assert await found(search, "fox", phrases=("OLD Red",)) == [1]
+    assert await found(search, "f", phrases=("red", "old")) == []
+    assert await found(search, "fo", phrases=("red", "old")) == [2, 1]
+    assert await found(search, "fox", phrases=("...",)) == []
+
+
+async def test_words_and_phrases_that_must_not_be_there(search: Search) -> None:
+    await search.put([status(1, "red fox"), status(2, "red foxes"), status(3, "red old fox"), status(4, "blue fox")])
+    assert await found(search, "red", without=("fox",)) == [2]
+    assert await found(search, "red", without=("red fox", "foxes")) == [3]
+    assert await found(search, "", without=("red",)) == [4]
+    assert await found(search, "fox", without=("...", "")) == [4, 3, 2, 1]
+
+
+async def test_facets(search: Search) -> None:
+    await search.put(
+        [
+            status(1, "tea", facets=("media", "image", "language:en")),
+            status(2, "tea", facets=("media", "video", "language:de")),
+            status(3, "tea", facets=("reply", "language:pt-BR")),
+            status(4, "media image reply"),
+        ]
+    )
+    assert await found(search, "tea", has=("media",)) == [2, 1]
+    assert await found(search, "", has=("media", "language:de")) == [2]
+    assert await found(search, "tea", has=("language:PT-br",)) == [3]
+    assert await found(search, "tea", lacks=("media",)) == [3]
+    assert await found(search, "", has=("media",), lacks=("video",)) == [1]
+    assert await found(search, "", has=("media", "reply")) == []
+    assert await found(search, "tea", has=('") OR ("',)) == []
+    assert await found(search, "tea", has=("poll OR media",), lacks=('"',)) == []
+    assert await found(search, "tea", lacks=('"', "")) == [3, 2, 1]
+
+
+async def test_by_author_and_by_others_without_a_word(search: Search) -> None:
+    await search.put([status(n, f"n{n}", author=n % 3 + ANN) for n in range(1, 7)])
+    assert await found(search, "", author=ANN) == [6, 3]
+    assert await found(search, "", not_authors=(ANN, BEN)) == [5, 2]
+    assert await found(search, "", author=ANN, not_authors=(ANN,)) == []
+    assert await found(search, "", above=2, below=5) == [4, 3]
+    assert await found(search, "n3", author=ANN) == [3]
+    assert await found(search, "") == []
+    assert await found(search, "...", author=ANN) == []
+
+
+async def test_one_of_the_readers_is_enough_and_none_is_nobody(search: Search) -> None:
+    await search.put(
+        [status(1, "a1", readers=(0, ANN)), status(2, "a2", readers=(0,)), status(3, "a3", readers=(BEN,))]
+    )
+    assert await found(search, "", above=0, readers=(ANN,)) == [1]
+    assert await found(search, "", above=0, readers=(ANN, BEN)) == [3, 1]
+    assert await found(search, "", above=0, readers=(0, BEN)) == [3, 2, 1]
+    assert await found(search, "", above=0, readers=()) == []
+
+
 async def test_removed_documents_are_not_found(search: Search) -> None:
     await search.put([status(1, "gone soon"), status(2, "gone never"), account(1, "gone", "gone")])
     await search.remove("status", [1, 77])
@@ -190,22 +262,127 @@ async def test_many_writes_at_once(search: Search) -> None:
     assert await found(search, "number", limit=1000) == list(range(200, 0, -1))
 
 
+async def test_a_second_index_is_filled_beside_the_first_and_takes_its_place(search: Search) -> None:
+    await search.put([status(1, "old one"), status(2, "old two"), status(3, "old three"), account(1, "ann", "Ann")])
+    second = await search.rebuild()
+    assert second.note == ""
+    await search.put([status(4, "new four"), status(1, "new one", version=3)])
+    await second.put([status(1, "late one", version=2), status(2, "again two"), status(3, "again three")])
+    await search.remove("status", [3])
+    assert await found(search, "old") == [2]
+    assert await found(search, "again") == []
+    await second.remember("half")
+    await second.remember("all of it")
+    await second.finish()
+    assert await found(search, "old") == []
+    assert await found(search, "again") == [2]
+    assert await found(search, "new") == [4, 1]
+    assert await found(search, "ann", kind="account") == []
+    await search.put([status(5, "again five")])
+    await search.remove("status", [2])
+    assert await found(search, "again") == [5]
+
+
+async def test_a_rebuild_goes_on_where_it_was_and_ends_once(search: Search) -> None:
+    await search.put([status(1, "old one")])
+    first = await search.rebuild()
+    await first.put([status(1, "again one"), status(2, "again two")])
+    await first.remember("status 2")
+    await first.remove("status", [2])
+    second = await search.rebuild()
+    assert second.note == "status 2"
+    await second.finish()
+    assert await found(search, "again") == [1]
+    for late in (first.put([status(3, "late")]), first.remember("late"), first.finish(), first.give_up()):
+        with pytest.raises(Conflict):
+            await late
+    third = await search.rebuild()
+    assert third.note == ""
+    await third.put([status(4, "fourth")])
+    await third.give_up()
+    assert await found(search, "again") == [1]
+    assert await found(search, "fourth") == []
+    assert (await search.rebuild()).note == ""
+
+
+async def test_writes_and_questions_while_indexes_take_each_others_place(search: Search) -> None:
+    await search.put([status(n, f"word n{n}") for n in range(1, 41)])
+
+    async def write() -> None:
+        for n in range(41, 61):
+            await search.put([status(n, f"word n{n}")])
+            await search.remove("status", [n - 40])
+
+    async def ask() -> None:
+        for _ in range(40):
+            assert len(await found(search, "word", limit=100)) >= 40
+
+    async def rebuild() -> None:
+        for _ in range(4):
+            second = await search.rebuild()
+            every = await found(search, "word", limit=100)
+            await second.put([status(n, f"word n{n}") for n in every])
+            gone = set(every).difference(await found(search, "word", limit=100))
+            await second.remove("status", sorted(gone))
+            await second.finish()
+
+    async with asyncio.TaskGroup() as group:
+        for act in (write, ask, rebuild):
+            group.create_task(act())
+    assert await found(search, "word", limit=100) == list(range(60, 20, -1))
+
+
 TEXTS = st.text(alphabet=st.characters(codec="utf-8"), max_size=30)
+FEW = st.sampled_from(["ab", "abc", "b", "日本", "ab b", "É", "...", ""])
 FEW_WORDS = st.lists(st.sampled_from(["ab", "abc", "b", "日本", "本", "-", "a_b", "É"]), max_size=4).map(" ".join)
 
 
-@pytest.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[tuple[Search, Search]]:
-    embedded = await EmbeddedSearch.open(tmp_path / "pair.db", clock=SetClock())
-    yield MemorySearch(), embedded
-    await embedded.close()
+MORE = st.fixed_dictionaries(
+    {},
+    optional={
+        "phrases": st.lists(FEW, max_size=2).map(tuple),
+        "without": st.lists(FEW, max_size=2).map(tuple),
+        "has": st.lists(st.sampled_from(["media", "reply", "!"]), max_size=2).map(tuple),
+        "lacks": st.lists(st.sampled_from(["media", "poll", ""]), max_size=2).map(tuple),
+        "author": st.integers(0, 2),
+        "not_authors": st.lists(st.integers(0, 2), max_size=2).map(tuple),
+        "readers": st.lists(st.integers(0, 2), max_size=2).map(tuple),
+        "below": st.integers(-1, 5),
+        "kind": st.sampled_from(["status", "account"]),
+    },
+)
+DOCUMENTS = st.builds(
+    Document,
+    kind=st.sampled_from(["status", "account"]),
+    id=st.integers(0, 4),
+    words=TEXTS | FEW_WORDS,
+    name=FEW,
+    author=st.integers(0, 2),
+    facets=st.lists(st.sampled_from(["media", "reply"]), max_size=2).map(tuple),
+    readers=st.lists(st.integers(0, 2), max_size=2).map(tuple),
+    weight=st.integers(0, 1),
+    version=st.integers(0, 1),
+)
+
+
+@pytest.fixture(params=[each for each in SEARCH if each != "memory"])
+async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Search, Search]]:
+    engine = await open_search(request.param, tmp_path, SetClock())
+    yield MemorySearch(), engine
+    await engine.close()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(texts=st.lists(TEXTS | FEW_WORDS, min_size=1, max_size=5), queries=st.lists(TEXTS | FEW_WORDS, max_size=5))
-async def test_all_engines_find_the_same(pair: tuple[Search, Search], texts: list[str], queries: list[str]) -> None:
+@given(
+    documents=st.lists(DOCUMENTS, min_size=1, max_size=5),
+    queries=st.lists(st.tuples(TEXTS | FEW_WORDS, MORE), max_size=8),
+)
+async def test_all_engines_find_the_same(
+    pair: tuple[Search, Search], documents: list[Document], queries: list[tuple[str, dict[str, Any]]]
+) -> None:
     for engine in pair:
-        await engine.remove("status", range(10))
-        await engine.put([status(n, text) for n, text in enumerate(texts)])
-    for query in [*queries, *texts]:
-        assert await found(pair[0], query) == await found(pair[1], query), query
+        for kind in ("status", "account"):
+            await engine.remove(kind, range(10))
+        await engine.put(documents)
+    for query, more in [*queries, *((document.words, {}) for document in documents)]:
+        assert await found(pair[0], query, **more) == await found(pair[1], query, **more), (query, more)

@@ -11,7 +11,7 @@ from townsquare.render.tag import tag as tag_json
 from townsquare.social import search as searches
 from townsquare.social.accounts import shown_jsons
 from townsquare.social.ports import Ports
-from townsquare.social.search import Query
+from townsquare.social.search import Wanted
 from townsquare.social.viewer import viewer_of
 from townsquare.web.paging import page_offset, window
 from townsquare.web.params import missing, read_id
@@ -41,7 +41,7 @@ async def search(request: Request, ports: Ports) -> Response:
     if asked.type not in _KINDS:
         raise BadRequest("Invalid parameter: type is not one of accounts, statuses, hashtags")
     author = read_id(asked.account_id)
-    query = Query(
+    wanted = Wanted(
         words=asked.q,
         kind=asked.type,
         account_id=author or 0,
@@ -51,7 +51,7 @@ async def search(request: Request, ports: Ports) -> Response:
     )
     if asked.account_id and author is None:
         return Response(b'{"accounts":[],"statuses":[],"hashtags":[]}')
-    found = await searches.search(ports, query, viewer=await viewer_of(ports, request.account_id))
+    found = await searches.search(ports, wanted, viewer=await viewer_of(ports, request.account_id))
     base = ports.settings.base
     tags = [tag_json(each.name, base, tag_id=each.tag_id, history=each.history) for each in found.tags]
     parts = (

@@ -11,7 +11,7 @@ from townsquare.social import search as searches
 from townsquare.social.follows import relationships
 from townsquare.social.hydrate import people
 from townsquare.social.ports import Ports
-from townsquare.social.search import MAX_QUERY, Found, Query
+from townsquare.social.search import MAX_QUERY, Found, Wanted
 from townsquare.social.viewer import viewer_of
 from townsquare.web.pages.frame import View, empty, show, tabs
 from townsquare.web.pages.parts import person
@@ -21,6 +21,10 @@ from townsquare.web.paging import page_offset
 from townsquare.web.routes import Access, CacheClass, Request, Response, Route
 
 _KINDS = {"": "All", "accounts": "People", "statuses": "Posts", "hashtags": "Hashtags"}
+_HELP = (
+    'Narrow posts with "exact words", -word, from:name, has:media (image, video, audio, poll, link), is:reply, '
+    "is:sensitive, before: after: or during:2026-01-31, language:en, in:library (yours and those that name you)."
+)
 _ALL, _ONE = 5, 20  # results of each kind where all are shown, and of one
 
 
@@ -32,8 +36,8 @@ async def search(request: Request, ports: Ports) -> Response:
     if words:
         limit, offset = (_ONE if kind else _ALL), page_offset(request)
         viewer = await viewer_of(ports, request.account_id)
-        query = Query(words=words, kind=kind, window=Window(limit=limit), offset=offset)
-        found = await searches.search(ports, query, viewer=viewer)
+        wanted = Wanted(words=words, kind=kind, window=Window(limit=limit), offset=offset)
+        found = await searches.search(ports, wanted, viewer=viewer)
         count = max(len(found.accounts), len(found.statuses), len(found.tags))
         parts += [_bar(words, kind), await _found(request, ports, found)]
         if not count:
@@ -53,17 +57,18 @@ def _typed(request: Request, name: str) -> str:
 
 
 def _form(words: str) -> Markup:
-    return tag(
+    form = tag(
         "form",
         tag("label", "Search for people, posts and hashtags", for_="q", class_="visually-hidden"),
         tag("input", type="search", id="q", name="q", value=words, maxlength=MAX_QUERY,
-            placeholder="Words, @name, #hashtag", autofocus=not words),
+            placeholder="Words, @name, #hashtag", autofocus=not words, aria_describedby="q-help"),
         tag("button", "Search", type="submit"),
         method="get",
         action="/search",
         role="search",
         class_="find",
     )  # fmt: skip
+    return join([form, tag("p", _HELP, id="q-help", class_="meta")])
 
 
 def _bar(words: str, kind: str) -> Markup:
