@@ -11,24 +11,81 @@ from tests.engines.server import Command, InstallError, ask
 
 JARS = maven.Jars("mongo-java-server", ["de.bwaldvogel:mongo-java-server-h2-backend:1.47.0"])
 
-# Like the real one it answers a write when that is in its file; left alone, H2 writes once a second.
-_MAIN = """import de.bwaldvogel.mongo.MongoServer;
+# Like the real one it answers a write when that is in its file; left alone, H2 writes once a second. And like the real
+# one it shows and keeps whole documents alone; left alone, it changes them in place while another thread sends them or
+# writes them to the file.
+_MAIN = """import de.bwaldvogel.mongo.MongoCollection;
+import de.bwaldvogel.mongo.MongoDatabase;
+import de.bwaldvogel.mongo.MongoServer;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
+import de.bwaldvogel.mongo.backend.CursorRegistry;
+import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.backend.h2.H2Collection;
+import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
+import java.util.ArrayList;
+import java.util.List;
+import org.h2.mvstore.MVStore;
 
 public class Main {
     public static void main(String[] args) {
-        MongoServer server = new MongoServer(new H2Backend(args[0]) {
-            @Override
-            public Document handleMessage(MongoMessage message) {
-                Document answer = super.handleMessage(message);
-                commit();
-                return answer;
-            }
-        });
+        MongoServer server = new MongoServer(new Backend(args[0]));
         server.bind("127.0.0.1", Integer.parseInt(args[1]));
         Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
+    }
+
+    static class Backend extends H2Backend {
+        Backend(String path) {
+            super(path);
+        }
+
+        @Override
+        public Document handleMessage(MongoMessage message) {
+            Document answer = super.handleMessage(message);
+            commit();
+            return answer;
+        }
+
+        @Override
+        protected MongoDatabase openOrCreateDatabase(String name) {
+            return new Database(name);
+        }
+
+        class Database extends H2Database {
+            Database(String name) {
+                super(name, getMvStore(), getCursorRegistry());
+            }
+
+            @Override
+            protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
+                String full = getFullCollectionNamespace(name);
+                return new Collection(this, name, options, getMvStore(), full, Backend.this.getCursorRegistry());
+            }
+        }
+    }
+
+    static class Collection extends H2Collection {
+        Collection(MongoDatabase database, String name, CollectionOptions options, MVStore store, String full,
+                CursorRegistry cursors) {
+            super(database, name, options, store.openMap("databases." + full), store.openMap("meta." + full), cursors);
+        }
+
+        @Override
+        protected Document getDocument(Object position) {
+            Document kept = super.getDocument(position);
+            return kept == null ? null : kept.cloneDeeply();
+        }
+
+        @Override
+        protected QueryResult matchDocuments(Document query, Document order, int skip, int most, int batch,
+                Document fields) {
+            QueryResult found = super.matchDocuments(query, order, skip, most, batch, fields);
+            List<Document> copies = new ArrayList<>();
+            found.forEach(kept -> copies.add(kept.cloneDeeply()));
+            return new QueryResult(copies, found.getCursorId());
+        }
     }
 }
 """
