@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from townsquare.model.errors import Unavailable
-from townsquare.queue.port import Consumer, Delivery, Message
+from townsquare.queue.port import Consumer, Delivery, Message, Queue
 
 T = TypeVar("T")
 
@@ -62,3 +62,28 @@ async def when_it_is_back(act: Callable[[], Awaitable[T]]) -> T:
                 return await act()
             except Unavailable:
                 await asyncio.sleep(0.1)
+
+
+async def let_all_share(queue: Queue, children: Sequence[Child]) -> tuple[list[int], int]:
+    """Put messages until each child has had some, and wait until all is done: what they said, and how many were put.
+
+    Keys move from one to another meanwhile. A put that the server did not confirm in time is repeated.
+    """
+    said, count, reading = [list[int]() for _ in children], 0, list[asyncio.Task[None]]()
+
+    async def listen(child: Child, mine: list[int]) -> None:
+        while True:
+            mine += await child.said(1)
+
+    async with asyncio.timeout(60):
+        reading = [asyncio.create_task(listen(child, mine)) for child, mine in zip(children, said, strict=True)]
+        while not all(said):
+            some = messages(count, 50)
+            await when_it_is_back(lambda some=some: queue.put(some))  # type: ignore[misc]  # of this turn
+            count += 50
+            await asyncio.sleep(0.1)
+        while sum(map(len, said)) < count or (await queue.depths())[0].waiting:  # noqa: ASYNC110 - they are processes
+            await asyncio.sleep(0.05)
+    for task in reading:
+        task.cancel()
+    return [number for one in said for number in one], count

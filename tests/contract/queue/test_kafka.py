@@ -13,7 +13,7 @@ pytest.importorskip("confluent_kafka")
 from confluent_kafka import KafkaError, KafkaException
 
 from tests.contract.engines import kafka_url
-from tests.contract.queue.hands import Child, ids, messages, take_all, when_it_is_back
+from tests.contract.queue.hands import Child, ids, let_all_share, messages, take_all, when_it_is_back
 from tests.engines import control
 from townsquare.kit.clock import SetClock, SystemClock
 from townsquare.model.errors import Unavailable
@@ -103,23 +103,8 @@ async def test_three_processes_share_and_do_each_message_once(
     queue: KafkaQueue, url: str, children: list[Child]
 ) -> None:
     children += [Child(CHILD, url, acknowledge=True) for _ in range(3)]
-    said, at, reading = [list[int](), list[int](), list[int]()], 0, list[asyncio.Task[None]]()
-
-    async def listen(child: Child, mine: list[int]) -> None:
-        while True:
-            mine += await child.said(1)
-
-    async with asyncio.timeout(40):
-        reading = [asyncio.create_task(listen(child, mine)) for child, mine in zip(children, said, strict=True)]
-        while not all(said):  # until each has a share; keys move from one to another meanwhile
-            await queue.put(messages(at, 50))
-            at += 50
-            await asyncio.sleep(0.1)
-        while sum(map(len, said)) < at or (await queue.depths())[0].waiting:  # noqa: ASYNC110 - they are processes
-            await asyncio.sleep(0.05)
-    for task in reading:
-        task.cancel()
-    assert sorted(number for one in said for number in one) == list(range(at))
+    said, count = await let_all_share(queue, children)
+    assert sorted(said) == list(range(count))
 
 
 async def test_nothing_accepted_is_lost_when_kafka_is_killed(queue: KafkaQueue) -> None:

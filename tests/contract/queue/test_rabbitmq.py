@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.engines import rabbit_url
-from tests.contract.queue.hands import Child, ids, messages, take_all, when_it_is_back
+from tests.contract.queue.hands import Child, ids, let_all_share, messages, take_all, when_it_is_back
 from tests.engines import control
 from townsquare.kit.clock import SystemClock
 from townsquare.model.errors import Unavailable
@@ -106,20 +106,8 @@ async def test_three_processes_share_and_do_each_message_once(
     queue: RabbitQueue, url: str, children: list[Child]
 ) -> None:
     children += [Child(CHILD, url, acknowledge=True) for _ in range(3)]
-    async with asyncio.timeout(20):
-        while len(queue._members.present().get("fan_out", [])) < 3:  # until all have come
-            await queue._members.join()
-            await asyncio.sleep(0.1)
-    await asyncio.sleep(0.5)  # and have told each other
-    await queue.put(messages(0, 300))
-    async with asyncio.timeout(10):
-        while (await queue.depths())[0].waiting:  # noqa: ASYNC110 - the others are processes
-            await asyncio.sleep(0.05)
-    for child in children:
-        child.process.kill()
-    said = [[int(line) for line in child.process.communicate()[0].split()] for child in children]
-    assert sorted(number for one in said for number in one) == list(range(300))
-    assert all(said)
+    said, count = await let_all_share(queue, children)
+    assert sorted(said) == list(range(count))
 
 
 async def test_depths_count_what_other_processes_have_out(queue: RabbitQueue, url: str, children: list[Child]) -> None:
