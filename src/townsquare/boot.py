@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from townsquare.analytics.duck_seat import Manner
+from townsquare.analytics.duckdb import DuckAnalytics
 from townsquare.analytics.memory import MemoryAnalytics
 from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memory import MemoryCache
@@ -42,6 +44,8 @@ from townsquare.streaming.memory import MemoryStreaming
 from townsquare.streaming.port import Streaming
 from townsquare.workers.lanes import LANES
 
+Role = Literal["web", "workers", "command"]
+
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
@@ -53,6 +57,7 @@ class _Plan:
     path: Path
     streaming: Streaming | None = None
     watch: Watch | None = None
+    role: Role = "command"
 
     def watched(self, engine: Any) -> Any:
         """The server behind the cache, with its calls counted where somebody wants to know."""
@@ -177,6 +182,11 @@ async def _memory_analytics(plan: _Plan) -> MemoryAnalytics:
     return MemoryAnalytics()
 
 
+async def _embedded_analytics(plan: _Plan) -> DuckAnalytics:
+    manner: dict[Role, Manner] = {"workers": "serves", "web": "asks", "command": "takes"}
+    return await DuckAnalytics.open(plan.path, manner=manner[plan.role])
+
+
 async def _memory_media(plan: _Plan) -> MemoryMedia:
     return MemoryMedia()
 
@@ -229,7 +239,7 @@ ENGINES: dict[str, dict[str, Open]] = {
         "rediss": _redis_streaming,
     },
     "search": {"embedded": _embedded_search, "memory": _memory_search},
-    "analytics": {"memory": _memory_analytics},
+    "analytics": {"embedded": _embedded_analytics, "memory": _memory_analytics},
     "media": {"file": _disk_media, "memory": _memory_media, "s3": _s3_media},
     "mail": {"log": _log_mail, "memory": _memory_mail},
 }
@@ -248,12 +258,12 @@ def check_engines(settings: Settings, *, processes: int = 1) -> None:
         if scheme not in engines:
             known = ", ".join(f"{name}:" for name in engines)
             raise CannotStart(f"The setting {box} must begin with one of {known} and not with {scheme!r}.")
-        if processes > 1 and scheme == "memory" and box not in ("cache", "analytics"):
+        if processes > 1 and scheme == "memory" and box != "cache":
             raise CannotStart(f"{box} = memory: lives in one process only; set {box} to another engine to run more.")
 
 
 @asynccontextmanager
-async def open_ports(settings: Settings, *, watch: Watch | None = None) -> AsyncIterator[Ports]:
+async def open_ports(settings: Settings, *, watch: Watch | None = None, role: Role = "command") -> AsyncIterator[Ports]:
     """Open the engines that the settings name, for one process; close them behind it. `watch` counts their calls.
 
     Raises: CannotStart where the settings cannot work, an engine does not answer, or the store is not for us.
@@ -264,7 +274,7 @@ async def open_ports(settings: Settings, *, watch: Watch | None = None) -> Async
     async with AsyncExitStack() as stack:
 
         async def engine(box: str, streaming: Streaming | None = None) -> Any:
-            opened = await _open(settings, box, clock, streaming=streaming, watch=watch)
+            opened = await _open(settings, box, clock, streaming=streaming, watch=watch, role=role)
             stack.push_async_callback(opened.close)
             return watch.over(box, opened) if watch is not None and box != "cache" else opened
 
@@ -315,10 +325,16 @@ async def open_engine(settings: Settings, box: str) -> AsyncIterator[Any]:
 
 
 async def _open(
-    settings: Settings, box: str, clock: Clock, *, streaming: Streaming | None = None, watch: Watch | None = None
+    settings: Settings,
+    box: str,
+    clock: Clock,
+    *,
+    streaming: Streaming | None = None,
+    watch: Watch | None = None,
+    role: Role = "command",
 ) -> Any:
     url: str = getattr(settings, box)
-    plan = _Plan(settings, clock, url, settings.path(url), streaming, watch)
+    plan = _Plan(settings, clock, url, settings.path(url), streaming, watch, role)
     with _starting(settings, box):
         return await ENGINES[box][url.split(":", 1)[0]](plan)
 

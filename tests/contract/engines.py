@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from tests.contract.servers import mongo_server, servers
+from townsquare.analytics.duckdb import DuckAnalytics
 from townsquare.analytics.memory import MemoryAnalytics
 from townsquare.analytics.port import Analytics
 from townsquare.cache.layered import LayeredCache
@@ -65,7 +66,7 @@ QUEUE = [
     pytest.param("rabbitmq-quorum", marks=RABBIT),
 ]
 SEARCH = ["memory", "embedded"]
-ANALYTICS = ["memory"]
+ANALYTICS = ["memory", "duckdb"]
 MONGO = [pytest.mark.slow, pytest.mark.xdist_group("mongo")]
 CASSANDRA = [pytest.mark.slow, pytest.mark.xdist_group("cassandra")]  # one after the other: they share its tables
 # strict: memory, checked; chaos: SQLite, checked and in disorder
@@ -176,8 +177,7 @@ async def open_search(engine: str, folder: Path, clock: Clock) -> Search:
 
 async def open_analytics(engine: str, folder: Path, clock: Clock) -> Analytics:
     """Facts; those of one folder are the same ones where the engine joins processes."""
-    assert engine == "memory"
-    return MemoryAnalytics()
+    return MemoryAnalytics() if engine == "memory" else await DuckAnalytics.open(folder / "facts.duckdb")
 
 
 def redis_address(folder: Path) -> Address:

@@ -18,7 +18,7 @@ from townsquare.web.server.table import ALL_ROUTES
 from townsquare.workers.table import ALL_JOBS
 
 ROOT = Path(__file__).parents[2]
-PORTS = ["store", "queue", "cache", "feeds", "streaming", "media", "mail", "search"]
+PORTS = ["store", "queue", "cache", "feeds", "streaming", "media", "mail", "search", "analytics"]
 
 
 def test_every_setting_has_a_line_of_help() -> None:

@@ -19,7 +19,7 @@ from townsquare.model.errors import CannotStart, TownsquareError
 from townsquare.model.findings import Examines, Finding, Level, fine, warning, wrong
 from townsquare.settings import Settings, without_secrets
 
-_BOXES = ("store", "queue", "cache", "feeds", "streaming", "search", "media", "mail")
+_BOXES = ("store", "queue", "cache", "feeds", "streaming", "search", "analytics", "media", "mail")
 _WITHIN_S = 15.0  # for one engine
 _MARKS = {Level.OK: "ok   ", Level.WARNING: "LOOK ", Level.WRONG: "WRONG"}
 _EXIT = {Level.OK: 0, Level.WARNING: 1, Level.WRONG: 2}

@@ -28,10 +28,18 @@ _DRIVERS = {
     "amqps": "pamqp",
     "s3": "obstore",
 }
-_ENGINE_BOXES = ("store", "cache", "feeds", "queue", "streaming", "search", "media", "mail")
+_ENGINE_BOXES = ("store", "cache", "feeds", "queue", "streaming", "search", "analytics", "media", "mail")
 _ONE_MACHINE = ("sqlite", "file", "local", "embedded", "memory")
-_SHARED_BOXES = ("queue", "streaming", "cache", "feeds", "media", "search")  # where machines share the store
-_SECRET_FILES = ("townsquare.toml", "townsquare.db", "queue.db")
+_SHARED_BOXES = (
+    "queue",
+    "streaming",
+    "cache",
+    "feeds",
+    "media",
+    "search",
+    "analytics",
+)  # where machines share the store
+_SECRET_FILES = ("townsquare.toml", "townsquare.db", "queue.db", "facts.duckdb")
 
 
 def of_machine(now: Settings) -> list[Finding]:

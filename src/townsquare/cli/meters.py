@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from townsquare.boot import open_ports
 from townsquare.metrics import sources
@@ -55,7 +55,7 @@ class Outlook:
 
 
 @asynccontextmanager
-async def watched_ports(settings: Settings, role: str) -> AsyncIterator[Outlook]:
+async def watched_ports(settings: Settings, role: Literal["web", "workers"]) -> AsyncIterator[Outlook]:
     """The engines, counted, shown and traced only where the settings say so.
 
     Raises: CannotStart.
@@ -64,11 +64,11 @@ async def watched_ports(settings: Settings, role: str) -> AsyncIterator[Outlook]
     spans = make(settings, role) if make else None
     try:
         if not settings.metrics and spans is None:
-            async with open_ports(settings) as ports:
+            async with open_ports(settings, role=role) as ports:
                 yield Outlook(ports, [], Readiness(ports), None)
             return
         watch = Watch(spans.over_engine if spans else None)
-        async with open_ports(settings, watch=watch) as ports:
+        async with open_ports(settings, watch=watch, role=role) as ports:
             outlook = Outlook(ports, [watch.read, lambda: of_ports(ports)], Readiness(ports), spans)
             async with _desk(settings, role, outlook):
                 yield outlook

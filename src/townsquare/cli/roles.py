@@ -10,7 +10,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 import uvloop
@@ -198,7 +198,7 @@ class _Leave:
         await self._app.drain()
 
 
-def _run(settings: Settings, role: str, live: Callable[[Outlook], Awaitable[None]]) -> None:
+def _run(settings: Settings, role: Literal["web", "workers"], live: Callable[[Outlook], Awaitable[None]]) -> None:
     async def whole_life() -> None:
         async with watched_ports(settings, role) as outlook:
             await live(outlook)

@@ -19,7 +19,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "cache": ("find", "drop", "count"),  # of the server outside, where there is one
     "feeds": ("push", "read", "fill", "merge", "drop", "has"),
     "search": ("find", "put", "remove"),
-    "analytics": ("ask", "put"),
+    "analytics": ("ask", "put", "coverage", "erase", "expire", "renew", "adopt"),
     "media": ("put", "put_file", "get", "size", "part", "delete", "link_of"),
     "mail": ("send",),
 }  # fmt: skip

@@ -84,6 +84,7 @@ def test_all_methods_of_a_port_are_watched(box: str) -> None:
         "queue": "Queue",
         "feeds": "Feeds",
         "search": "Search",
+        "analytics": "Analytics",
         "media": "MediaStore",
         "mail": "Mailer",
     }[box]
