@@ -17,7 +17,7 @@ import uvloop
 
 from bench.goals import Result, Run, Scenario
 from bench.machine import Machine, machine
-from bench.scenarios import fan_out, home, hot_key, memory, posting, sizes, streams
+from bench.scenarios import cluster, fan_out, home, hot_key, memory, posting, sizes, streams
 from bench.server import ROOT
 from townsquare.feeds.placing import sweep
 
@@ -30,6 +30,7 @@ SCENARIOS: tuple[tuple[str, Scenario], ...] = (
     ("S7", sizes.follows),
     ("S9", memory.active_users),
     ("S10", home.two_processes),
+    ("S11", cluster.cluster),
     ("S16", hot_key.hot_key),
     ("S17", streams.streams),
     ("rest", memory.at_rest),
@@ -37,7 +38,7 @@ SCENARIOS: tuple[tuple[str, Scenario], ...] = (
 )
 _SETTINGS = (
     "the defaults: embedded engines, SQLite with synchronous=FULL (bulk fillings relaxed), rate limits on; off for S3, "
-    "S6, S7, S10, S16 and S17, which ask as few users for much"
+    "S6, S7, S10, S11's posts and law, S16 and S17, which ask as few users for much"
 )
 
 

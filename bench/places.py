@@ -43,7 +43,7 @@ async def readers_place(run: Run) -> Place:
     people, mean = (100_000, 150) if run.full else (300, 20) if run.quick else (10_000, 30)
 
     async def filled(run: Run, data: Path) -> Place:
-        return await _filled(data, people=people, mean_follows=mean, posts=people * 4)
+        return await filled_place(data, people=people, mean_follows=mean, posts=people * 4)
 
     return await _prepared(run, f"generated-{people}-{mean}", filled)
 
@@ -95,9 +95,14 @@ async def place_of(data: Path, about: str) -> Place:
     return Place(data=str(data), about=about, readers=ids, statuses=public)
 
 
-async def _filled(data: Path, *, people: int, mean_follows: float, posts: int) -> Place:
+async def filled_place(
+    data: Path, *, people: int, mean_follows: float, posts: int, boxes: dict[str, str] | None = None
+) -> Place:
+    """A folder filled along a generated graph; `boxes`: settings of other engines, which are filled instead."""
     graph = generate(people, mean_follows=mean_follows, seed=1)
-    async with open_ports(Settings(data=str(data), relaxed_sync=True)) as ports:
+    async with open_ports(
+        msgspec.convert({"data": str(data), "relaxed_sync": True, **(boxes or {})}, Settings)
+    ) as ports:
         ids = await fill.people(ports, people)
         await fill.follows(ports, ids, graph)
         made = await fill.posts(ports, ids, count=posts)

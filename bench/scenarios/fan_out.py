@@ -1,9 +1,12 @@
-"""Fanning out: posts by the verb, through outbox, queue and runner, into rings, on the embedded engines."""
+"""Fanning out: posts by the verb, through outbox, queue and runner, into rings."""
 
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from bench import fill
@@ -73,35 +76,56 @@ class Poster:
             self._made.append(status_id)
 
 
-async def fan_out(run: Run) -> list[Result]:
-    """S1: this process posts, `townsquare run`'s worker process works, on all the cores there are."""
-    people, count = (1_000, 300) if run.quick else (4_000, 6_000)
-    data = run.folder / "fan-out"
-    run.say(f"filling in {people:,} people with {_MEAN_FOLLOWERS} followers each")
-    async with open_ports(Settings(data=str(data), relaxed_sync=True)) as ports:
-        accounts, ids = await _people(ports, people)
-    async with open_ports(Settings(data=str(data))) as ports:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FannedOut:
+    """What was delivered, in which time, at which CPU time of the poster and of the worker."""
+
+    deliveries: int
+    took_s: float
+    posted_s: float
+    poster_s: float
+    worker_s: float
+
+
+async def measured_fan_out(
+    run: Run, data: Path, *, people: int, followers: int, acts: int, settings: dict[str, str] | None = None
+) -> FannedOut:
+    """This process posts, `townsquare run`'s worker process works, on all the cores there are."""
+    run.say(f"filling in {people:,} people with {followers} followers each")
+    named = {"data": str(data), **(settings or {})}
+    async with open_ports(msgspec.convert({**named, "relaxed_sync": True}, Settings)) as ports:
+        accounts, ids = await _people(ports, people, followers)
+    async with open_ports(msgspec.convert(named, Settings)) as ports:
         for each in ids:
             await ports.feeds.fill(each, [1], [Reason.FOLLOW], floor=0)
         poster = Poster(ports, accounts)
         await poster.acts(_AT_ONCE, only_posts=True)
-        with server(data, web=0, workers=1) as worker:
+        with server(data, web=0, workers=1, settings=settings or {}) as worker:
             await _until_done(ports)
             before, own, others = await _entries(ports, ids), time.process_time(), worker.cpu_s()
             begun = time.perf_counter()
-            await poster.acts(count)
+            await poster.acts(acts)
             posted_s = time.perf_counter() - begun
             await _until_done(ports)
             took_s = time.perf_counter() - begun
             own, others = time.process_time() - own, worker.cpu_s() - others
             made = await _entries(ports, ids) - before
+    return FannedOut(deliveries=made, took_s=took_s, posted_s=posted_s, poster_s=own, worker_s=others)
+
+
+async def fan_out(run: Run) -> list[Result]:
+    """S1: on the embedded engines."""
+    people, acts = (1_000, 300) if run.quick else (4_000, 6_000)
+    made = await measured_fan_out(run, run.folder / "fan-out", people=people, followers=_MEAN_FOLLOWERS, acts=acts)
+    each_us = 1e6 / made.deliveries
     return [
         Result(
             goal=DELIVERIES,
-            value=made / took_s,
-            note=f"{count:,} acts ({_BOOSTS_PART:.0%} boosts, {_REPLIES_PART:.0%} replies) in {took_s:.1f} s, posting "
-            f"alone {posted_s:.1f} s; {made:,} deliveries at {(own + others) / made * 1e6:.2f} us CPU, of these "
-            f"{others / made * 1e6:.2f} us in the worker, which also counts, indexes and notifies",
+            value=made.deliveries / made.took_s,
+            note=f"{acts:,} acts ({_BOOSTS_PART:.0%} boosts, {_REPLIES_PART:.0%} replies) in {made.took_s:.1f} s, "
+            f"posting alone {made.posted_s:.1f} s; {made.deliveries:,} deliveries at "
+            f"{(made.poster_s + made.worker_s) * each_us:.2f} us CPU, of these {made.worker_s * each_us:.2f} us in the "
+            "worker, which also counts, indexes and notifies",
         )
     ]
 
@@ -142,11 +166,11 @@ async def _cost(ports: Ports, poster: Poster, ids: list[int], posts: int) -> flo
     return used / (await _entries(ports, ids) - before) * 1e6
 
 
-async def _people(ports: Ports, people: int) -> tuple[list[Account], list[int]]:
+async def _people(ports: Ports, people: int, followers: int) -> tuple[list[Account], list[int]]:
     """People who all have about as many followers, some of whom do not want boosts, or one language only."""
     random = np.random.Generator(np.random.PCG64(1))
     ids = await fill.people(ports, people, tokens=False)
-    keys = np.unique(random.integers(0, people * people, people * _MEAN_FOLLOWERS))
+    keys = np.unique(random.integers(0, people * people, people * followers))
     followed, follower = keys // people, keys % people  # in the order of the rows, which is quicker to write
     other = follower != followed
     graph = Graph(people, follower[other], followed[other])

@@ -108,11 +108,18 @@ async def two_processes(run: Run) -> list[Result]:
     """S10: at half of what each process can do, as the load generator shares the cores with them: beyond, the process
     on the generator's core falls behind, and that tells nothing of ours. What is compared is answers for each second of
     CPU time of the busiest web process: with its own core, a process could give as many."""
-    place, seconds = await readers_place(run), run.seconds(8)
-    pages = home_requests(place)
-    rates, notes, limit = [], [], 0.0
+    place = await readers_place(run)
+    rates, note = await throughput(run, Path(place.data), home_requests(place))
+    return [Result(goal=TWO_PROCESSES, value=rates[1] / rates[0], note=note)]
+
+
+async def throughput(
+    run: Run, data: Path, pages: list[bytes], *, settings: dict[str, str] | None = None
+) -> tuple[list[float], str]:
+    """Answers for each second of CPU time of the busiest of one and of two web processes, and how it was."""
+    rates, notes, limit, seconds = list[float](), list[str](), 0.0, run.seconds(8)
     for count in (1, 2):
-        with server(Path(place.data), web=count, workers=0, test_mode=True) as running:
+        with server(data, web=count, workers=0, test_mode=True, settings=settings or {}) as running:
             await closed_loop(running.address, pages, connections=64, count=count * 2 * len(pages))
             if not limit:
                 limit = (await closed_loop(running.address, pages, connections=64, seconds=run.seconds(2))).rate
@@ -126,5 +133,4 @@ async def two_processes(run: Run) -> list[Result]:
             f"{count}: {report.rate:,.0f}/s, {', '.join(f'{each / report.seconds:.0%}' for each in used)} CPU, p50 "
             f"{report.ms(50):.1f} ms"
         )
-    note = f"one at its limit {limit:,.0f}/s; {'; '.join(notes)}"
-    return [Result(goal=TWO_PROCESSES, value=rates[1] / rates[0], note=note)]
+    return rates, f"one at its limit {limit:,.0f}/s; {'; '.join(notes)}"

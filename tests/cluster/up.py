@@ -7,7 +7,7 @@ them with people, prints the address, and stops all of it on Ctrl-C.
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,12 +29,14 @@ def cluster(
     profile: Profile, folder: Path, *, webs: int = WEBS, workers: int = WORKERS, say: Callable[[str], None] = _say
 ) -> Iterator[Town]:
     """A town on servers that are started for it, without data, and stopped behind it."""
-    with _servers(profile.servers, say), town(folder, webs=webs, workers=workers, profile=profile) as made:
+    with running(profile, say), town(folder, webs=webs, workers=workers, profile=profile) as made:
         yield made
 
 
 @contextmanager
-def _servers(names: Sequence[str], say: Callable[[str], None]) -> Iterator[None]:
+def running(profile: Profile, say: Callable[[str], None]) -> Iterator[None]:
+    """The profile's servers, started without data and stopped behind it."""
+    names = profile.servers
     try:
         for name in names:  # one after another: nodes of a store join one at a time
             if not control.start(name, fresh=True):
