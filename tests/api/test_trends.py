@@ -163,3 +163,19 @@ async def test_with_a_review_queue_nothing_shows_before_its_word(server: Server)
     said = await server.client.post(f"/api/v1/admin/trends/statuses/{status['id']}/approve", headers=staff.headers)
     assert said.status_code == 200
     assert [each["id"] for each in await get(server, "/api/v1/trends/statuses")] == [status["id"]]
+
+
+async def test_the_search_page_shows_them_to_who_comes_without_words(server: Server) -> None:
+    ann = await findable(server, "ann")
+    loved = await post(server, ann, status="loved by many")
+    story = Card(url_hash=url_hash(STORY), url=STORY, title="A <story>", provider_name="News")
+    await server.ports.store.write([Put(CARDS, story)])
+    await told(server, "favourite", int(loved["id"]), range(1, 6))
+    await told(server, "link_account", STORY, range(1, 6))
+    await told(server, "tag_account", "now", range(1, 6))
+    await trends.refresh(server.ports)
+    page = (await server.client.get("/search")).text
+    assert "loved by many" in page
+    assert "A &lt;story&gt;" in page
+    assert 'href="/tags/now"' in page
+    assert "loved by many" not in (await server.client.get("/search?q=nothing")).text

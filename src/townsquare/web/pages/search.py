@@ -3,15 +3,19 @@
 Box: web.
 """
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from townsquare.kit.html import Child, Markup, join, tag
 from townsquare.model.paging import Window
 from townsquare.social import search as searches
+from townsquare.social import trends
 from townsquare.social.follows import relationships
 from townsquare.social.hydrate import people
 from townsquare.social.ports import Ports
 from townsquare.social.search import MAX_QUERY, Found, Wanted
+from townsquare.social.tags import Tag
+from townsquare.social.trends import LinkTrend
 from townsquare.social.viewer import viewer_of
 from townsquare.web.pages.frame import View, empty, show, tabs
 from townsquare.web.pages.parts import person
@@ -25,6 +29,7 @@ _HELP = (
     'Narrow posts with "exact words", -word, from:name, has:media (image, video, audio, poll, link), is:reply, '
     "is:sensitive, before: after: or during:2026-01-31, language:en, in:library (yours and those that name you)."
 )
+_TREND_TAGS, _TREND_LINKS, _TREND_POSTS = 8, 5, 10
 _ALL, _ONE = 5, 20  # results of each kind where all are shown, and of one
 
 
@@ -47,6 +52,8 @@ async def search(request: Request, ports: Ports) -> Response:
             parts.append(
                 tag("nav", tag("a", "More", href=to, class_="button quiet"), class_="pager", aria_label="Pages")
             )
+    else:
+        parts.append(await _trends(request, ports))
     title = f"Search: {words}" if words else "Search"
     return await show(request, ports, View(title=title, body=join(parts), place="search"))
 
@@ -88,12 +95,41 @@ async def _found(request: Request, ports: Ports, found: Found) -> Markup:
         rows = person.rows(shown, {each.account_id: each for each in known}, viewer_id=request.account_id)
         parts.append(tag("section", tag("h2", "People", class_="section"), rows))
     if found.tags:
-        rows = tag("ul", [_tag(each.name, sum(d.uses for d in each.history)) for each in found.tags], class_="feed")
-        parts.append(tag("section", tag("h2", "Hashtags", class_="section"), rows))
+        parts.append(tag("section", tag("h2", "Hashtags", class_="section"), _tags(found.tags)))
     if found.statuses:
         listed = feed(found.statuses, label="Found posts", now_ms=ports.clock.now_ms())
         parts.append(tag("section", tag("h2", "Posts", class_="section"), listed))
     return join(parts)
+
+
+async def _trends(request: Request, ports: Ports) -> Markup:
+    """What many people take up just now, for who comes without words. Empty where there is nothing."""
+    viewer = await viewer_of(ports, request.account_id)
+    tags = await trends.tag_trends(ports, offset=0, limit=_TREND_TAGS)
+    links = await trends.link_trends(ports, offset=0, limit=_TREND_LINKS)
+    views = await trends.status_trends(ports, viewer, offset=0, limit=_TREND_POSTS)
+    parts: list[Child] = []
+    if tags:
+        parts.append(tag("section", tag("h2", "Hashtags of the hour", class_="section"), _tags(tags)))
+    if links:
+        rows = tag("ul", [_link(each) for each in links], class_="feed")
+        parts.append(tag("section", tag("h2", "Much shared", class_="section"), rows))
+    if views:
+        listed = feed(views, label="Popular posts", now_ms=ports.clock.now_ms())
+        parts.append(tag("section", tag("h2", "Popular posts", class_="section"), listed))
+    return join(parts)
+
+
+def _link(trend: LinkTrend) -> Markup:
+    sharers = sum(day.accounts for day in trend.days)
+    link = tag("a", trend.card.title, href=trend.card.url, rel="nofollow noopener")
+    return tag(
+        "li", link, tag("small", f"{trend.card.provider_name}, {counted(sharers, 'person', 'people')}"), class_="line"
+    )
+
+
+def _tags(found: Sequence[Tag]) -> Markup:
+    return tag("ul", [_tag(each.name, sum(day.uses for day in each.history)) for each in found], class_="feed")
 
 
 def _tag(name: str, uses: int) -> Markup:
