@@ -7,18 +7,19 @@ from typing import Any
 from townsquare.model.tasks import decode_task
 from townsquare.queue.port import Delivery
 from townsquare.social.ports import Ports
-from townsquare.workers import cleanup, counts, fan_out, graph, index, media, notify
+from townsquare.workers import cleanup, counts, facts, fan_out, graph, index, media, notify
 
 JOBS: dict[type[Any], Any] = {
     **cleanup.JOBS,
     **counts.JOBS,
+    **facts.JOBS,
     **fan_out.JOBS,
     **graph.JOBS,
     **index.JOBS,
     **media.JOBS,
     **notify.JOBS,
 }
-LANES = ("fan_out", "counts", "graph", "notify", "index", "cleanup")
+LANES = ("fan_out", "counts", "graph", "notify", "index", "cleanup", "facts")
 
 
 async def do_all(ports: Ports, *, disorder: Random | None = None, lanes: Sequence[str] = LANES) -> int:

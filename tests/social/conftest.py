@@ -47,8 +47,8 @@ async def bare_ports(clock: SetClock, settings: Settings) -> AsyncIterator[Ports
     store, queue, unused = MemoryStore(TABLES, clock=clock), MemoryQueue(clock), cast(Any, None)
     new_id, cache = Snowflake(clock, 1), MemoryCache(MemoryStreaming(), clock, counters=None)
     yield Ports(
-        store=store, cache=cache, feeds=unused, queue=queue, streaming=unused, search=unused, media=unused,
-        mail=unused, outbox=Outbox(store, queue, new_id), settings=settings, clock=clock, new_id=new_id,
+        store=store, cache=cache, feeds=unused, queue=queue, streaming=unused, search=unused, analytics=unused,
+        media=unused, mail=unused, outbox=Outbox(store, queue, new_id), settings=settings, clock=clock, new_id=new_id,
     )  # fmt: skip
     await store.close()
     await queue.close()

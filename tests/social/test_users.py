@@ -14,8 +14,9 @@ from townsquare.kit.clock import SetClock
 from townsquare.kit.emails import email_hash
 from townsquare.model.account import Account, Role, User
 from townsquare.model.errors import Forbidden, Invalid, NotFound
-from townsquare.model.tasks import IndexAccount, SendMail, decode_task
+from townsquare.model.tasks import IndexAccount, RecordFacts, SendMail, decode_task
 from townsquare.social import accounts, links, sign_up_form, tokens, users
+from townsquare.social.facts import sign_up_fact
 from townsquare.social.passwords import NOBODY, Passwords
 from townsquare.social.ports import Ports
 from townsquare.social.sessions import find_session, session_key
@@ -66,8 +67,9 @@ async def test_signing_up_makes_all_rows_and_leaves_the_tasks(ports: Ports) -> N
     assert await ports.store.get(ACCOUNTS, (account.account_id,)) == account
     assert await ports.store.get(USERS, (account.account_id,)) == user
     assert await ports.store.get(HANDLES, ("", "ann_1")) is not None
-    index, mail = await tasks_of(ports)
+    index, facts, mail = await tasks_of(ports)
     assert index == IndexAccount(account_id=account.account_id)
+    assert facts == RecordFacts((sign_up_fact(account),))
     assert isinstance(mail, SendMail)
     assert (mail.kind, mail.to) == ("confirm", "Ann@example.org")
 

@@ -95,10 +95,12 @@ KINDS: dict[str, Kind] = {
         privacy="public",
         rebuilt=True,
     ),
-    "follow": Kind(about="A follow of `author`.", fields=("actor", "author"), privacy="public", rebuilt=True),
+    "follow": Kind(
+        about="A follow of `author` that stands.", fields=("actor", "author"), privacy="public", rebuilt=True
+    ),
     "unfollow": Kind(about="A follow of `author` that ended.", fields=("actor", "author"), privacy="public"),
-    "block": Kind(about="A block.", fields=("actor",), privacy="private"),
-    "mute": Kind(about="A mute.", fields=("actor",), privacy="private"),
+    "block": Kind(about="A block that was made; that it ended is not told.", fields=("actor",), privacy="private"),
+    "mute": Kind(about="A mute that was made; that it ended is not told.", fields=("actor",), privacy="private"),
     "report": Kind(
         about="A report to the moderators.", fields=("actor", "label"), label="the category", privacy="private"
     ),
@@ -110,7 +112,7 @@ KINDS: dict[str, Kind] = {
         privacy="machine",
     ),
     # People: counted once a period, under a name that only this period has. No two periods can be joined.
-    "sign_up": Kind(about="A new account.", fields=("actor", "app", "cohort"), privacy="public", rebuilt=True),
+    "sign_up": Kind(about="A new account.", fields=("actor", "cohort"), privacy="public", rebuilt=True),
     "log_in": Kind(about="A new session.", fields=("actor", "app"), privacy="private", days=400),
     "active_day": Kind(
         about="An account seen on a day (UTC).", fields=("actor", "label", "cohort"), label="role", privacy="reading"

@@ -53,6 +53,8 @@ class ApplyFollow(Task, frozen=True):
     lane: ClassVar[str] = "graph"
     follower: int
     target: int
+    ended_id: int = 0  # `since_id` of a follow that this act ended; 0: none
+    ended_ms: int = 0  # when
 
     def key(self) -> int:
         return self.target
@@ -70,12 +72,15 @@ class ApplyBlock(Task, frozen=True):
 
 
 class ApplyReaction(Task, frozen=True):
-    """Bring a status's reactions, counts and notices into line with an actor's `mine` row."""
+    """Bring a status's reactions, counts and notices into line with an actor's `mine` row. A bookmark is only told to
+    the analytics."""
 
     lane: ClassVar[str] = "counts"
     status_id: int
     actor: int
-    kind: str  # favourite, reblog
+    kind: str  # favourite, reblog, bookmark
+    undone_ref: int = 0  # `ref` and `at_ms` of what this act undid
+    undone_ms: int = 0  # 0: nothing
 
     def key(self) -> int:
         return self.status_id
@@ -98,6 +103,7 @@ class CountStatus(Task, frozen=True):
     lane: ClassVar[str] = "counts"
     author: int
     status_id: int
+    ended: tuple[Fact, ...] = ()  # facts of a version that may stand no longer
 
     def key(self) -> int:
         return self.author
@@ -279,6 +285,16 @@ class RecordFacts(Task, frozen=True):
         return self.facts[0].id
 
 
+class EraseFacts(Task, frozen=True):
+    """Forget all facts about an account that is gone."""
+
+    lane: ClassVar[str] = "facts"
+    account_id: int
+
+    def key(self) -> int:
+        return self.account_id
+
+
 class ExpireMute(Task, frozen=True):
     """End a mute whose time is over."""
 
@@ -314,6 +330,7 @@ AnyTask = (
     | DeleteFiles
     | PurgeFiles
     | RecordFacts
+    | EraseFacts
     | ExpireMute
 )
 

@@ -7,8 +7,9 @@ import msgspec
 
 from townsquare.model.account import Account, User
 from townsquare.model.errors import Invalid
+from townsquare.model.facts import Fact
 from townsquare.model.status import Media, Poll, Status
-from townsquare.model.tasks import DeleteMedia, FanOutChange, FetchCard, IndexStatus, NotifyMentions
+from townsquare.model.tasks import CountStatus, DeleteMedia, FanOutChange, FetchCard, IndexStatus, NotifyMentions
 from townsquare.social import attachments
 from townsquare.social.drafts import (
     MAX_MEDIA,
@@ -18,6 +19,7 @@ from townsquare.social.drafts import (
     check_words,
     resolve_mentions,
 )
+from townsquare.social.facts import status_facts
 from townsquare.social.hydrate import drop_totals, visible
 from townsquare.social.media import check_description
 from townsquare.social.ports import Ports
@@ -85,13 +87,19 @@ async def edit(ports: Ports, *, author: Account, user: User, status_id: int, cha
         at_ms = max(ports.clock.now_ms(), (old.edited_ms or old.created_ms) + 1)
         await attachments.claim(ports, author.account_id, media, status_id=status_id)
         kept = _version(old, [row for row in before if row is not None])
-        await ports.store.write([Put(STATUS_EDITS, kept), *(Put(TIMELINES, row) for row in timeline_rows(new))])
+        facts = tuple(status_facts(old))
+        # Before the change and, below, after it: a crash between the two loses no task, and one that comes too soon
+        # finds that the old facts still stand.
+        await ports.outbox.commit(
+            [Put(STATUS_EDITS, kept), *(Put(TIMELINES, row) for row in timeline_rows(new))],
+            tasks=[CountStatus(new.author, status_id, ended=facts)],
+        )
         new = msgspec.structs.replace(new, edited_ms=at_ms, version=old.version + 1)
         await replace(ports, old, new)
         await _let_go(ports, status_id, tuple(each for each in old.media if each not in media))
         if new.poll != old.poll:
             await _new_poll(ports, new)
-    await _tell(ports, new)
+    await _tell(ports, new, (*status_facts(old), *status_facts(new)))
 
 
 async def _let_go(ports: Ports, status_id: int, media: tuple[int, ...]) -> None:
@@ -190,7 +198,7 @@ async def _describe(ports: Ports, author: Account, media: tuple[int, ...], chang
     return said
 
 
-async def _tell(ports: Ports, status: Status) -> None:
+async def _tell(ports: Ports, status: Status, facts: tuple[Fact, ...]) -> None:
     """The workers bring streams, index, card and notices into line. On a repeat too, so that a crash loses nothing."""
     card = [FetchCard(status.status_id)] if status.card else []
     await ports.outbox.commit(
@@ -198,6 +206,7 @@ async def _tell(ports: Ports, status: Status) -> None:
             FanOutChange(status.status_id, status.author, deleted=False, version=status.version),
             IndexStatus(status.status_id),
             NotifyMentions(status.status_id, status.author),
+            CountStatus(status.author, status.status_id, ended=facts),
             *card,
         ]
     )

@@ -4,7 +4,6 @@ Box: social. Source: Mastodon API, /methods/statuses/#favourite and /methods/fav
 """
 
 from townsquare.model.account import Account
-from townsquare.model.tasks import ApplyReaction
 from townsquare.render.status import StatusView
 from townsquare.social import marks
 from townsquare.social.ports import Ports
@@ -31,6 +30,5 @@ async def unfavourite(ports: Ports, *, actor: Account, status_id: int) -> Status
 
 
 async def _switch(ports: Ports, actor: Account, status_id: int, target: int, *, on: bool) -> StatusView:
-    task = ApplyReaction(target, actor.account_id, KIND)
-    await marks.switch(ports, actor_id=actor.account_id, status_id=target, kind=KIND, on=on, tasks=[task])
+    await marks.switch(ports, actor_id=actor.account_id, status_id=target, kind=KIND, on=on)
     return await marks.seen_by_actor(ports, actor=actor, status_id=status_id, kind=KIND)

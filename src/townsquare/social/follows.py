@@ -141,17 +141,24 @@ async def _request(ports: Ports, follower_id: int, target_id: int) -> FollowingR
 async def _end(ports: Ports, follower: int, target: int, *, states: Sequence[str]) -> None:
     row = await rows.follow_row(ports.store, follower, target)
     if row is not None and row.state in states:
-        await _write(ports, msgspec.structs.replace(row, state=OFF))
+        await _write(ports, msgspec.structs.replace(row, state=OFF), ended=row)
 
 
-async def _write(ports: Ports, row: FollowingRow) -> None:
-    """Commit a follow's new state, with the other side's list of requests, so that both see it in the next answer."""
+async def _write(ports: Ports, row: FollowingRow, *, ended: FollowingRow | None = None) -> None:
+    """Commit a follow's new state, with the other side's list of requests, so that both see it in the next answer.
+    `ended`: what stood before."""
     await ports.outbox.commit(
         [Put(RELATIONS, request_row(row))],
         [Put(FOLLOWING, row)],
-        tasks=[ApplyFollow(follower=row.account_id, target=row.target)],
+        tasks=[end_of(ended, ports.clock.now_ms()) if ended else ApplyFollow(row.account_id, row.target)],
     )
     await drop_viewers(ports, [row.account_id])
+
+
+def end_of(row: FollowingRow, at_ms: int) -> ApplyFollow:
+    """The task to the end of a follow, or of a request for one."""
+    ended_id = row.since_id if row.state == ON else 0
+    return ApplyFollow(row.account_id, row.target, ended_id=ended_id, ended_ms=at_ms if ended_id else 0)
 
 
 def request_row(row: FollowingRow) -> RelationRow:
@@ -188,7 +195,7 @@ async def _end_rows(ports: Ports, ended: Sequence[FollowingRow]) -> None:
         some = ended[start : start + MOST_TASKS]
         await ports.outbox.commit(
             [write for row in some for write in severed(row)],
-            tasks=[ApplyFollow(follower=row.account_id, target=row.target) for row in some],
+            tasks=[end_of(row, ports.clock.now_ms()) for row in some],
         )
         await drop_viewers(ports, [row.account_id for row in some])
 

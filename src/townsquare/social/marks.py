@@ -12,7 +12,7 @@ from townsquare.model.account import Account
 from townsquare.model.errors import Forbidden
 from townsquare.model.paging import Window
 from townsquare.model.status import Status, StatusCounts
-from townsquare.model.tasks import AnyTask, ApplyReaction
+from townsquare.model.tasks import ApplyReaction
 from townsquare.render.status import Person, StatusView, totals
 from townsquare.social.accounts import standing_people
 from townsquare.social.hydrate import drop_flags, drop_totals, statuses, visible
@@ -46,9 +46,7 @@ async def shown_target(ports: Ports, *, actor: Account, status_id: int) -> Statu
     return (view.reblog or view).status
 
 
-async def switch(
-    ports: Ports, *, actor_id: int, status_id: int, kind: str, on: bool, tasks: Sequence[AnyTask] = ()
-) -> None:
+async def switch(ports: Ports, *, actor_id: int, status_id: int, kind: str, on: bool) -> None:
     """Switch a favourite or a bookmark; a repeat changes nothing."""
     old = await mine(ports.store, actor_id, status_id, kind)
     if (old is not None and old.on) == on:
@@ -59,16 +57,21 @@ async def switch(
         mark = MarkRow(account_id=actor_id, kind=kind, year=year_of(mark_id), mark_id=mark_id, status_id=status_id)
         before.append(Put(MARKS, mark))
     row = mine_row(ports, actor_id, status_id, kind, old=old, on=on, ref=mark_id)
-    await ports.outbox.commit(before, [Put(MINE, row)], tasks=tasks)
+    await ports.outbox.commit(before, [Put(MINE, row)], tasks=[_reaction(row, None if on else old)])
     await drop_flags(ports, actor_id, [status_id])
 
 
 async def end_reblog(ports: Ports, row: MineRow) -> None:
     """The boost is gone: so is the reaction."""
     new = mine_row(ports, row.account_id, row.status_id, row.kind, old=row, on=False, ref=row.ref)
-    task = ApplyReaction(row.status_id, row.account_id, row.kind)
-    await ports.outbox.commit([Put(MINE, new)], tasks=[task])
+    await ports.outbox.commit([Put(MINE, new)], tasks=[_reaction(new, row)])
     await drop_flags(ports, row.account_id, [row.status_id])
+
+
+def _reaction(row: MineRow, undone: MineRow | None) -> ApplyReaction:
+    """The task to an act, or to the undoing of one."""
+    ref, at_ms = (undone.ref, undone.at_ms) if undone is not None and undone.on else (0, 0)
+    return ApplyReaction(row.status_id, row.account_id, row.kind, undone_ref=ref, undone_ms=at_ms)
 
 
 def mine_row(

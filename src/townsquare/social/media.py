@@ -21,6 +21,7 @@ from townsquare.model.errors import Invalid, NotFound, Unavailable
 from townsquare.model.status import Media
 from townsquare.model.tasks import AnyTask, DeleteMedia, ProcessFilm, ProcessMedia
 from townsquare.social.cdn import delete_files
+from townsquare.social.facts import media_fact, told
 from townsquare.social.films import LOST, make_film
 from townsquare.social.media_files import new_key, store_picture
 from townsquare.social.ports import Ports
@@ -121,7 +122,10 @@ async def work_on(ports: Ports, media_id: int) -> Media:
         raise NotFound
     if row.state != "pending":
         return row
+    size = await ports.media.size(row.raw) or 0
     made = await _make(ports, row)
+    if made.state == "ready":
+        await ports.outbox.leave(told([media_fact(made, size)]))  # a repeat finds the row made
 
     def finished(now: Media) -> Media:
         if now.state != "pending":

@@ -79,13 +79,16 @@ class Outbox:
         self._waiting.append(row)
         self._wake.set()
 
-    async def leave(self, tasks: Sequence[AnyTask]) -> None:
-        """Leave tasks of whatever number, as several acts where they are many.
+    async def leave(self, tasks: Sequence[AnyTask], *, then: Sequence[Write] = ()) -> None:
+        """Leave tasks of whatever number, as several acts where they are many; `then` write these rows, with the last.
 
         Raises: Unavailable; then a repeat is safe.
         """
         groups = [tasks[start : start + MOST_TASKS] for start in range(0, len(tasks), MOST_TASKS)]
+        last = groups.pop() if groups and then else ()
         await all_of(self.commit(tasks=group) for group in groups)  # at once, so that they share commits to disk
+        if then:
+            await self.commit(then, tasks=last)
 
     async def start(self) -> None:
         """Begin to send."""

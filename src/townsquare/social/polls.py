@@ -31,7 +31,7 @@ async def vote(ports: Ports, *, actor: Account, poll_id: int, choices: Sequence[
         raise Invalid("Validation failed: You cannot vote in your own polls")
     if not chosen or chosen[0] < 0 or chosen[-1] >= len(poll.options) or (len(chosen) > 1 and not poll.multiple):
         raise Invalid("Validation failed: The chosen vote option does not exist")
-    row = VoteRow(poll_id=poll_id, voter=actor.account_id, choices=chosen)
+    row = VoteRow(poll_id=poll_id, voter=actor.account_id, choices=chosen, vote_id=ports.new_id())
     there = await ports.store.slow_put_if_absent(POLL_VOTES, row)
     if there is None or not there.counted:
         # Also where the vote is there but not counted: whoever wrote it may have died before this.

@@ -20,6 +20,7 @@ from townsquare.settings import Settings
 from townsquare.social.outbound import Outbound
 from townsquare.social.outbox import Outbox
 from townsquare.social.passwords import Passwords
+from townsquare.social.pseudonyms import Pseudonyms
 from townsquare.social.views import Views
 from townsquare.store.port import Store
 from townsquare.streaming.port import Streaming
@@ -46,6 +47,7 @@ class Ports:
     studio: Studio = field(default_factory=Studio)
     film_studio: FilmStudio = field(default_factory=FilmStudio)
     outbound: Outbound = field(default_factory=Outbound)
+    pseudonyms: Pseudonyms = field(default_factory=Pseudonyms)
     views: Views = field(default_factory=Views)
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from townsquare.model.errors import Forbidden, Invalid
 from townsquare.model.paging import Window
 from townsquare.model.tasks import AnyTask, ApplyBlock, ApplyFollow, ExpireMute
 from townsquare.social.accounts import shown
-from townsquare.social.follows import severed
+from townsquare.social.follows import end_of, severed
 from townsquare.social.hydrate import people
 from townsquare.social.ports import Ports
 from townsquare.social.timers import timer
@@ -40,7 +40,8 @@ async def block(ports: Ports, *, actor: Account, target_id: int) -> None:
     at_id = old.at_id if old is not None and old.on else ports.new_id()
     tasks: list[AnyTask] = [ApplyBlock(account_id=me, target=target_id)]
     if ended:
-        tasks += [ApplyFollow(follower=one, target=other) for one, other in pairs]
+        now_ms = ports.clock.now_ms()
+        tasks += [end_of(row, now_ms) if row else ApplyFollow(*pair) for pair, row in zip(pairs, follows, strict=True)]
     await ports.outbox.commit([*ended, *_sides(me, target_id, on=True, at_id=at_id)], tasks=tasks)
     await drop_viewers(ports, [me, target_id])
 

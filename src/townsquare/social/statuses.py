@@ -42,6 +42,7 @@ from townsquare.social.drafts import (
     check_words,
     resolve_mentions,
 )
+from townsquare.social.facts import status_facts
 from townsquare.social.hydrate import drop_flags, drop_statuses, drop_totals, visible, visible_status
 from townsquare.social.marks import end_reblog
 from townsquare.social.ports import Ports
@@ -184,7 +185,7 @@ async def remove(ports: Ports, status: Status, *, delete_media: bool) -> None:
     """Leave a tombstone of the status; the workers bring counts, streams and the index into line."""
     tasks: list[AnyTask] = [
         FanOutChange(status.status_id, status.author, deleted=True, version=status.version + 1),
-        CountStatus(status.author, status.status_id),
+        CountStatus(status.author, status.status_id, ended=tuple(status_facts(status))),
     ]
     if not status.boost_of:
         tasks.append(IndexStatus(status.status_id))

@@ -13,6 +13,7 @@ from townsquare.model.account import Account, AccountStats, Role, User
 from townsquare.model.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from townsquare.model.tasks import AnyTask, IndexAccount, SendMail
 from townsquare.social import sign_up_form
+from townsquare.social.facts import sign_up_fact, told
 from townsquare.social.passwords import NOBODY
 from townsquare.social.ports import Ports
 from townsquare.social.sessions import drop_account_sessions
@@ -88,7 +89,7 @@ async def create_user(
         confirmed=confirmed,
         agreed_ms=started_ms,
     )
-    tasks: list[AnyTask] = [IndexAccount(account_id=account_id)]
+    tasks: list[AnyTask] = [IndexAccount(account_id=account_id), *told([sign_up_fact(other or account)])]
     if not confirmed:
         tasks.append(SendMail(mail_id=ports.new_id(), kind="confirm", account_id=account_id, to=form.email))
     if role == Role.OWNER:

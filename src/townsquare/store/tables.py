@@ -221,6 +221,7 @@ class VoteRow(_Row, frozen=True, kw_only=True):
     voter: int
     choices: tuple[int, ...]
     counted: bool = False
+    vote_id: int = 0  # with its time; 0: of a version that gave none
 
 
 class VoteCountRow(_Row, frozen=True, kw_only=True):
@@ -395,6 +396,13 @@ class LeaseRow(_Row, frozen=True, kw_only=True):
     name: str
     owner: str
     until_ms: int
+
+
+class FactKeyRow(_Row, frozen=True, kw_only=True):
+    """The random key that a period's pseudonyms are made with; gone when the period is over."""
+
+    name: str  # the period
+    key: bytes
 
 
 class TimerRow(_Row, frozen=True, kw_only=True):
@@ -584,6 +592,13 @@ TIMERS = Table(
     clustering=("due_ms", "timer_id"),
     about="Tasks for later.",
 )
+FACT_KEYS = Table(
+    name="fact_keys",
+    row=FactKeyRow,
+    partition=("name",),
+    ttl_s=40 * _DAY,
+    about="Keys of the pseudonyms of a day, a week, a month; deleted when it is over.",
+)
 
 TABLES: tuple[Table[Any], ...] = (
     ACCOUNTS, USERS, ACCOUNT_STATS, HANDLES, LOGINS, APPS, TOKENS, ACCOUNT_TOKENS, CODES, SECRETS, SETTINGS,
@@ -591,5 +606,5 @@ TABLES: tuple[Table[Any], ...] = (
     STATUSES, STATUS_EDITS, AUTHOR_LOG, AUTHOR_LOG_COUNTS, AUTHOR_MONTHS, PINS, THREADS, REPLY_COUNTS, MINE, MARKS,
     REACTIONS, REACTION_COUNTS, POLL_VOTES, POLL_COUNTS, TIMELINES, TAGS, MEDIA, CARDS,
     FOLLOWING, FOLLOWING_COUNTS, FOLLOWERS, FOLLOWER_COUNTS, FOLLOWER_DIRECTORY, RELATIONS,
-    NOTIFICATIONS, NOTIFICATION_POLICIES, CONVERSATIONS, IDEMPOTENCY, OUTBOX, CURSORS, LEASES, TIMERS,
+    NOTIFICATIONS, NOTIFICATION_POLICIES, CONVERSATIONS, IDEMPOTENCY, OUTBOX, CURSORS, LEASES, TIMERS, FACT_KEYS,
 )  # fmt: skip

@@ -4,16 +4,18 @@ Box: workers. What shows is gone already, by the account's own row; here the res
 """
 
 from townsquare.kit.snowflake import month_of
-from townsquare.model.tasks import DeleteStatuses
+from townsquare.model.tasks import DeleteStatuses, EraseFacts
 from townsquare.social.follows import end_all
 from townsquare.social.ports import Ports
 from townsquare.social.statuses import remove
+from townsquare.social.timers import timer
 from townsquare.store.accounts import MOST_MONTHS
 from townsquare.store.statuses import get_statuses
 from townsquare.store.tables import AUTHOR_LOG, AUTHOR_MONTHS
 from townsquare.workers.jobs import Job, Jobs
 
 _PAGE = 100
+_ERASED_AGAIN_MS = 6 * 3_600_000
 
 
 async def delete_statuses(task: DeleteStatuses, ports: Ports) -> None:
@@ -32,6 +34,9 @@ async def delete_statuses(task: DeleteStatuses, ports: Ports) -> None:
             await ports.outbox.commit(tasks=[DeleteStatuses(task.account_id, below=rows[-1].status_id)])
             return
     await end_all(ports, task.account_id)
+    # Once more later: facts of what was removed here may still be on their way.
+    later = timer(ports, EraseFacts(task.account_id), due_ms=ports.clock.now_ms() + _ERASED_AGAIN_MS)
+    await ports.outbox.commit([later], tasks=[EraseFacts(task.account_id)])
 
 
 JOBS: Jobs = {DeleteStatuses: Job(delete_statuses, timeout_s=120)}

@@ -2,17 +2,21 @@
 
 Box: workers. A row says whether its total holds it, and both stand in one partition, so they change in one step: a
 task done twice finds nothing to do. Tasks of one partition come one after another, so each total has one writer; a
-batch is one write for each partition, however many tasks it has.
+batch is one write for each partition, however many tasks it has. What happened is told to the analytics with the write
+that makes a repeat find nothing to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
-from townsquare.kit.snowflake import month_of
+from townsquare.kit.snowflake import month_of, ms_of
 from townsquare.model.account import OPEN, Visibility
+from townsquare.model.facts import Fact
 from townsquare.model.status import Status
 from townsquare.model.tasks import AnyTask, ApplyReaction, CountReply, CountStatus, CountVote, Notify
+from townsquare.social.facts import BOOKMARK, bookmark_facts, ended, reaction_facts, status_facts, told, vote_facts
 from townsquare.social.hydrate import drop_accounts, drop_totals
 from townsquare.social.ports import Ports
 from townsquare.store.accounts import settle_stats
@@ -52,43 +56,65 @@ async def apply_reactions(tasks: Sequence[ApplyReaction], ports: Ports) -> None:
     """Bring the statuses' reactions, totals and notices into line with the actors' own rows."""
     acts = list(dict.fromkeys((task.status_id, task.kind, task.actor) for task in tasks))
     mine = await ports.store.get_many(MINE, [(actor, month_of(each), each, kind) for each, kind, actor in acts])
+    rows = dict(zip(acts, mine, strict=True))
     by_status: dict[int, list[tuple[str, int, MineRow | None]]] = {}
-    for (status_id, kind, actor), row in zip(acts, mine, strict=True):
+    for (status_id, kind, actor), row in rows.items():
         by_status.setdefault(status_id, []).append((kind, actor, row))
-    statuses = await get_statuses(ports.store, list(by_status))
-    for (status_id, group), status in zip(by_status.items(), statuses, strict=True):
-        await _apply_reactions(ports, status_id, group, status)
+    found = await get_statuses(ports.store, list(by_status))
+    statuses = dict(zip(by_status, found, strict=True))
+    changes = await all_of(
+        _changed_reactions(ports, status_id, [act for act in group if act[0] != BOOKMARK], statuses[status_id])
+        for status_id, group in by_status.items()
+    )
+    facts = [fact for change in changes for fact in change.facts]
+    facts += await _undone_and_private(ports, tasks, rows, statuses)
+    # The tasks first: they are made from the actors' own rows, and a repeat would find nothing to do.
+    notices = [notice for change in changes for notice in change.notices]
+    writes = [write for change in changes for write in change.writes]
+    await ports.outbox.leave([*notices, *told(facts)], then=writes)
     await drop_totals(ports, list(by_status))
 
 
-async def _apply_reactions(
+@dataclass(slots=True)
+class _Change:
+    """What one status's reactions come to."""
+
+    writes: list[Write] = field(default_factory=list)
+    notices: list[AnyTask] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+
+
+async def _changed_reactions(
     ports: Ports, status_id: int, acts: Sequence[tuple[str, int, MineRow | None]], status: Status | None
-) -> None:
+) -> _Change:
+    change = _Change()
+    if not acts:
+        return change
     totals = await buckets_of(ports.store, status_id)
     counted = len(totals)
     if sum(totals[-1].values()) >= BUCKET_ROWS:
         totals.append({})
     keys = [(status_id, bucket, kind, actor) for kind, actor, _ in acts for bucket in range(counted)]
     found = {(row.kind, row.account_id): row for row in await ports.store.get_many(REACTIONS, keys) if row}
-    writes: dict[int, list[Write]] = {}
-    notices: list[AnyTask] = []
+    changed: set[int] = set()
     for kind, actor, mine in acts:
         old = found.get((kind, actor))
         new = _reaction(status_id, len(totals) - 1, mine, old)
         if new is None or new == old:
             continue
-        writes.setdefault(new.bucket, []).append(Put(REACTIONS, new))
+        change.writes.append(Put(REACTIONS, new))
+        changed.add(new.bucket)
         total = totals[new.bucket]
         total[kind] = total.get(kind, 0) + new.counted - (old is not None and old.counted)
         if status is not None and not status.deleted and status.author != actor:
-            notices += _notices(status, new, old)
-    for bucket, rows in writes.items():
+            change.notices += _notices(status, new, old)
+        if new.on:
+            change.facts += reaction_facts(kind, actor, new.at_ms, status)
+    for bucket in changed:
         for kind, n in totals[bucket].items():
-            rows.append(Put(REACTION_COUNTS, ReactionCountRow(status_id=status_id, bucket=bucket, kind=kind, n=n)))
-    # The notices first: they are made from the actors' own rows, and a repeat would find nothing to do.
-    await ports.outbox.leave(notices)
-    if writes:
-        await ports.store.write([write for rows in writes.values() for write in rows])
+            row = ReactionCountRow(status_id=status_id, bucket=bucket, kind=kind, n=n)
+            change.writes.append(Put(REACTION_COUNTS, row))
+    return change
 
 
 def _reaction(status_id: int, open_bucket: int, mine: MineRow | None, old: ReactionRow | None) -> ReactionRow | None:
@@ -114,6 +140,30 @@ def _notices(status: Status, new: ReactionRow, old: ReactionRow | None) -> list[
         Notify(recipient=status.author, actor=new.account_id, kind=new.kind, status_id=status.status_id, at_ms=at_ms)
         for at_ms in dict.fromkeys(times)
     ]
+
+
+async def _undone_and_private(
+    ports: Ports,
+    tasks: Sequence[ApplyReaction],
+    rows: Mapping[tuple[int, str, int], MineRow | None],
+    statuses: Mapping[int, Status | None],
+) -> list[Fact]:
+    """Facts of what was undone, taken back; and those of bookmarks."""
+    facts: list[Fact] = []
+    for task in tasks:
+        mine, status = rows[task.status_id, task.kind, task.actor], statuses[task.status_id]
+        on_ms = mine.at_ms if mine is not None and mine.on else 0
+        acts = [(mine.ref, on_ms, False)] if mine is not None and on_ms and task.kind == BOOKMARK else []
+        if task.undone_ms and task.undone_ms != on_ms:
+            acts.append((task.undone_ref, task.undone_ms, True))
+        for ref, at_ms, is_undone in acts:
+            if task.kind == BOOKMARK:
+                nyms = await ports.pseudonyms.of(ports.store, ports.clock, "acts", "month", at_ms)
+                found = bookmark_facts(nyms.name(task.actor), ref, at_ms, status)
+            else:
+                found = reaction_facts(task.kind, task.actor, at_ms, status)
+            facts += ended(found) if is_undone else found
+    return facts
 
 
 # Replies --------------------------------------------------------------------------------------------------------------
@@ -157,10 +207,16 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
     totals = {key: row.n if row else 0 for key, row in zip(months, found, strict=True)}
     writes: list[Write] = []
     changed: set[tuple[int, int]] = set()
+    facts: list[Fact] = []
+    gone: dict[int, list[Fact]] = {}
+    for task in tasks:
+        gone.setdefault(task.status_id, []).extend(task.ended)
     for row, status in zip(rows, statuses, strict=True):
         if row is None:  # never committed
             continue
         new = _counted(row, status)
+        if new != row or gone[row.status_id]:
+            facts += _facts(status if new.counted else None, gone[row.status_id])
         if new != row:
             writes.append(Put(AUTHOR_LOG, new))
             totals[row.author, row.month] += new.counted - row.counted
@@ -169,8 +225,7 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
         Put(AUTHOR_LOG_COUNTS, LogCountRow(author=author, month=month, n=totals[author, month]))
         for author, month in changed
     ]
-    if writes:
-        await ports.store.write(writes)
+    await ports.outbox.leave(told(facts), then=writes)
     authors = list(dict.fromkeys(author for author, _, _ in made))
     # At once, so that one commit to disk serves them all.
     await all_of(settle_stats(ports.store, author, ports.clock) for author in authors)
@@ -182,6 +237,13 @@ def _counted(row: LogRow, status: Status | None) -> LogRow:
     return msgspec.structs.replace(row, on=on, counted=on and row.visibility != Visibility.DIRECT)
 
 
+def _facts(standing: Status | None, gone: Sequence[Fact]) -> list[Fact]:
+    """What is to be told of a status, and what no longer."""
+    facts = status_facts(standing) if standing is not None else []
+    stand = {fact.id for fact in facts}
+    return [*facts, *ended(fact for fact in gone if fact.id not in stand)]
+
+
 # Votes ----------------------------------------------------------------------------------------------------------------
 
 
@@ -191,18 +253,19 @@ async def count_votes(tasks: Sequence[CountVote], ports: Ports) -> None:
     for task in tasks:
         by_poll.setdefault(task.poll_id, []).append(task.voter)
     polls = await get_statuses(ports.store, list(by_poll))
-    for (poll_id, voters), status in zip(by_poll.items(), polls, strict=True):
+    for voters, status in zip(by_poll.values(), polls, strict=True):
         if status is None or status.poll is None:
             continue
         options = len(status.poll.options)
         if 0 in voters:
-            await _recount_votes(ports, poll_id, options)
+            await _recount_votes(ports, status, options)
         else:
-            await _count_votes(ports, poll_id, list(dict.fromkeys(voters)), options)
+            await _count_votes(ports, status, list(dict.fromkeys(voters)), options)
     await drop_totals(ports, list(by_poll))
 
 
-async def _count_votes(ports: Ports, poll_id: int, voters: Sequence[int], options: int) -> None:
+async def _count_votes(ports: Ports, status: Status, voters: Sequence[int], options: int) -> None:
+    poll_id = status.status_id
     rows = await ports.store.get_many(POLL_VOTES, [(poll_id, voter) for voter in voters])
     new = [row for row in rows if row is not None and not row.counted]
     if not new:
@@ -210,10 +273,11 @@ async def _count_votes(ports: Ports, poll_id: int, voters: Sequence[int], option
     total = await ports.store.get(POLL_COUNTS, (poll_id,))
     votes = list(total.votes) if total else [0] * options
     _add(votes, new)
-    await _write_votes(ports, poll_id, new, votes, (total.voters if total else 0) + len(new))
+    await _write_votes(ports, status, new, votes, (total.voters if total else 0) + len(new))
 
 
-async def _recount_votes(ports: Ports, poll_id: int, options: int) -> None:
+async def _recount_votes(ports: Ports, status: Status, options: int) -> None:
+    poll_id = status.status_id
     votes, voters, above = [0] * options, 0, None
     uncounted: list[VoteRow] = []
     while True:
@@ -224,7 +288,7 @@ async def _recount_votes(ports: Ports, poll_id: int, options: int) -> None:
         if len(rows) < _VOTES_AT_ONCE:
             break
         above = rows[-1].voter
-    await _write_votes(ports, poll_id, uncounted, votes, voters)
+    await _write_votes(ports, status, uncounted, votes, voters)
 
 
 def _add(votes: list[int], rows: Sequence[VoteRow]) -> None:
@@ -234,10 +298,14 @@ def _add(votes: list[int], rows: Sequence[VoteRow]) -> None:
                 votes[choice] += 1
 
 
-async def _write_votes(ports: Ports, poll_id: int, rows: Sequence[VoteRow], votes: list[int], voters: int) -> None:
+async def _write_votes(ports: Ports, status: Status, rows: Sequence[VoteRow], votes: list[int], voters: int) -> None:
     counted: list[Write] = [Put(POLL_VOTES, msgspec.structs.replace(row, counted=True)) for row in rows]
-    total = VoteCountRow(poll_id=poll_id, votes=tuple(votes), voters=voters)
-    await ports.store.write([*counted, Put(POLL_COUNTS, total)])
+    total = VoteCountRow(poll_id=status.status_id, votes=tuple(votes), voters=voters)
+    facts: list[Fact] = []
+    for row in rows:
+        nyms = await ports.pseudonyms.of(ports.store, ports.clock, "acts", "month", ms_of(row.vote_id))
+        facts += vote_facts(nyms.name(row.voter), row.vote_id, status)
+    await ports.outbox.leave(told(facts), then=[*counted, Put(POLL_COUNTS, total)])
 
 
 JOBS: Jobs = {

@@ -4,13 +4,16 @@ Box: workers. All of it works from the rows as they are when the task runs, so r
 Tasks of one target come one after another: its buckets of followers have one writer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
 from townsquare.kit.snowflake import ms_of
+from townsquare.model.facts import Fact
 from townsquare.model.tasks import AnyTask, ApplyBlock, ApplyFollow, ExpireMute, IndexAccount, Notify
 from townsquare.social.audience import drop_audiences
+from townsquare.social.facts import follow_fact, relation_fact, told, unfollow_facts
 from townsquare.social.follows import request_row, severed
 from townsquare.social.hydrate import drop_accounts
 from townsquare.social.ports import Ports
@@ -34,7 +37,7 @@ from townsquare.store.tables import (
     RelationRow,
 )
 from townsquare.store.together import all_of
-from townsquare.workers.jobs import Job
+from townsquare.workers.jobs import Job, Jobs
 
 
 async def apply_follows(tasks: Sequence[ApplyFollow], ports: Ports) -> None:
@@ -42,17 +45,33 @@ async def apply_follows(tasks: Sequence[ApplyFollow], ports: Ports) -> None:
     of followers. Safe to run twice."""
     pairs = list(dict.fromkeys((task.follower, task.target) for task in tasks))
     found = await follow_rows(ports.store, pairs)
+    facts = _ends(tasks, dict(zip(pairs, found, strict=True)))
     rows = await _sever_blocked(ports, [row for row in found if row is not None])
     buckets: dict[tuple[int, int], list[FollowingRow]] = {}
     for row in rows:
         buckets.setdefault((row.target, row.bucket), []).append(row)
-    # At once, so that the store can make one commit of their writes.
-    await all_of(_apply_bucket(ports, target, bucket, group) for (target, bucket), group in buckets.items())
+    changes = await all_of(_changed_bucket(ports, target, bucket, group) for (target, bucket), group in buckets.items())
+    left = [task for change in changes for task in change.tasks]
+    facts += [fact for change in changes for fact in change.facts]
+    # The tasks first: a repeat would find nothing to do.
+    writes = [write for change in changes for write in change.writes]
+    await ports.outbox.leave([*left, *told(facts)], then=writes)
     await _settle(ports, rows)
     await drop_audiences(ports, list({row.target for row in rows}))
     for row in rows:
         if row.state == ON:  # on a repeat too, so that a crash before this loses nothing
             await merge_followee(ports, row.account_id, row.target)
+
+
+def _ends(tasks: Sequence[ApplyFollow], rows: Mapping[tuple[int, int], FollowingRow | None]) -> list[Fact]:
+    """Facts of the follows that ended, as the acts name them and the rows confirm."""
+    facts: list[Fact] = []
+    for task in tasks:
+        row = rows[task.follower, task.target]
+        stands = row is not None and row.state == ON and row.since_id == task.ended_id
+        if task.ended_id and not stands:
+            facts += unfollow_facts(task.follower, task.target, task.ended_id, task.ended_ms)
+    return facts
 
 
 async def _sever_blocked(ports: Ports, rows: Sequence[FollowingRow]) -> list[FollowingRow]:
@@ -66,35 +85,44 @@ async def _sever_blocked(ports: Ports, rows: Sequence[FollowingRow]) -> list[Fol
         at_ids = [block.at_id for block in (theirs, mine) if block is not None and block.on]
         if at_ids and row.state != OFF:
             # As of the block: a follow made after the block was lifted stays.
-            await ports.store.write(severed(row), at=ms_of(min(at_ids)) * 1000 + 999)
+            at_ms = ms_of(min(at_ids))
+            facts = unfollow_facts(row.account_id, row.target, row.since_id, at_ms) if row.state == ON else []
+            await ports.outbox.commit(severed(row), tasks=told(facts), at=at_ms * 1000 + 999)
             settled.append(msgspec.structs.replace(row, state=OFF))
         else:
             settled.append(row)
     return settled
 
 
-async def _apply_bucket(ports: Ports, target: int, bucket: int, rows: Sequence[FollowingRow]) -> None:
-    """Write one bucket's followers with its count in one step."""
-    store = ports.store
+@dataclass(slots=True)
+class _Change:
+    """What one bucket's follows come to. Its writes belong in one step."""
+
+    writes: list[Write] = field(default_factory=list)
+    tasks: list[AnyTask] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+
+
+async def _changed_bucket(ports: Ports, target: int, bucket: int, rows: Sequence[FollowingRow]) -> _Change:
+    """One bucket's followers with their count."""
+    store, change = ports.store, _Change()
     old = await store.get_many(FOLLOWERS, [(target, bucket, row.account_id) for row in rows])
     count = await store.get(FOLLOWER_COUNTS, (target, bucket))
     n = count.n if count else 0
-    writes: list[Write] = []
-    tasks: list[AnyTask] = []
     for row, was in zip(rows, old, strict=True):
         new = _follower(row)
         if new != was and (was is not None or new.on):
-            writes.append(Put(FOLLOWERS, new))
+            change.writes.append(Put(FOLLOWERS, new))
             n += new.counted - (was.counted if was is not None else False)
-        tasks += _notices(row, was)
-    if writes:
-        writes.append(Put(FOLLOWER_COUNTS, FollowerCountRow(account_id=target, bucket=bucket, n=n)))
-    writes += await _asked(ports, rows)
+        if new.on and (was is None or not was.on or was.since_id != new.since_id):
+            change.facts.append(follow_fact(row.account_id, row.target, row.since_id))
+        change.tasks += _notices(row, was)
+    if change.writes:
+        change.writes.append(Put(FOLLOWER_COUNTS, FollowerCountRow(account_id=target, bucket=bucket, n=n)))
+    change.writes += await _asked(ports, rows)
     if n >= BUCKET_ROWS:
-        writes += await _next_bucket(ports, target, bucket)
-    await ports.outbox.leave(tasks)
-    if writes:
-        await store.write(writes)
+        change.writes += await _next_bucket(ports, target, bucket)
+    return change
 
 
 def _follower(row: FollowingRow) -> FollowerRow:
@@ -192,7 +220,9 @@ async def _count_following(ports: Ports, follower: int) -> None:
 async def apply_block(task: ApplyBlock, ports: Ports) -> None:
     """Bring a block's other side and the follows between the two into line with it; forget both viewers."""
     me, target = task.account_id, task.target
-    block, back = await ports.store.get_many(RELATIONS, [(me, "block", target), (target, "blocked_by", me)])
+    keys = [(me, "block", target), (target, "blocked_by", me), (me, "mute", target)]
+    block, back, mute = await ports.store.get_many(RELATIONS, keys)
+    await _tell_relations(ports, [row for row in (block, mute) if row is not None and row.on])
     on = block is not None and block.on
     if block is not None and on != (back is not None and back.on):
         side = RelationRow(account_id=target, kind="blocked_by", other=me, on=on, at_id=block.at_id)
@@ -207,6 +237,14 @@ async def apply_block(task: ApplyBlock, ports: Ports) -> None:
         await ports.outbox.commit(tasks=left)
 
 
+async def _tell_relations(ports: Ports, rows: Sequence[RelationRow]) -> None:
+    facts = []
+    for row in rows:
+        nyms = await ports.pseudonyms.of(ports.store, ports.clock, "acts", "month", ms_of(row.at_id))
+        facts.append(relation_fact(row.kind, nyms.name(row.account_id), row.at_id))
+    await ports.outbox.leave(told(facts))
+
+
 async def expire_mute(task: ExpireMute, ports: Ports) -> None:
     """End a mute whose time is over; one that was made anew since stays."""
     row = await ports.store.get(RELATIONS, (task.account_id, "mute", task.target))
@@ -216,7 +254,7 @@ async def expire_mute(task: ExpireMute, ports: Ports) -> None:
     await drop_viewers(ports, [task.account_id])
 
 
-JOBS = {
+JOBS: Jobs = {
     ApplyFollow: Job(apply_follows, batch=True),
     ApplyBlock: Job(apply_block),
     ExpireMute: Job(expire_mute),

@@ -1,0 +1,226 @@
+"""Facts of what people do are those of a recount from the store, whatever order the work is done in."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.social.conftest import Town
+from townsquare.analytics.memory import MemoryAnalytics
+from townsquare.kit.snowflake import ms_of
+from townsquare.model.account import Account, User
+from townsquare.model.facts import KINDS, Fact
+from townsquare.model.tasks import EraseFacts
+from townsquare.social import accounts, bookmarks, edits, favourites, follows, polls, reblogs, relations, statuses
+from townsquare.social.drafts import PollDraft
+from townsquare.social.follows import FollowOptions
+from townsquare.social.pseudonyms import GRACE_MS, forget_keys, period_of
+from townsquare.store.port import Table
+from townsquare.store.tables import AUTHOR_LOG, FACT_KEYS, FOLLOWING, MINE, STATUSES, USERS
+
+Told = Counter[tuple[Any, ...]]
+_HIDDEN = ("direct",)
+
+
+async def rows_of(town: Town, table: Table[Any]) -> list[Any]:
+    return (await town.ports.store.scan(table, limit=10_000))[0]
+
+
+async def user(town: Town, account: Account) -> User:
+    row = await town.ports.store.get(USERS, (account.account_id,))
+    assert row is not None
+    return row
+
+
+def facts_of(town: Town) -> list[Fact]:
+    assert isinstance(town.ports.analytics, MemoryAnalytics)
+    return list(town.ports.analytics._facts.values())
+
+
+def net(facts: list[Fact], kinds: tuple[str, ...]) -> Told:
+    """What the facts of these kinds sum up to, by all that they say."""
+    sums: Told = Counter()
+    for fact in facts:
+        if fact.kind in kinds:
+            sums[(fact.kind, fact.at_ms, fact.actor, fact.author, fact.object, fact.visibility, fact.label)] += (
+                fact.value
+            )
+    return Counter({key: n for key, n in sums.items() if n})
+
+
+async def recounted(town: Town) -> Told:
+    """The same from the rows of the store."""
+    sums: Told = Counter()
+    everything = {row.status_id: row for row in await rows_of(town, STATUSES)}
+    for log in await rows_of(town, AUTHOR_LOG):
+        row = everything[log.status_id]
+        if row.deleted or row.boost_of or row.visibility in _HIDDEN:
+            continue
+        kind, about = ("reply", row.reply_to) if row.reply_to else ("post", row.status_id)
+        sums[(kind, row.created_ms, row.author, row.reply_to_author, about, row.visibility.value, "")] += 1
+        if row.visibility == "public":
+            for label in {tag.lower() for tag in row.tags}:
+                sums[("tag", row.created_ms, row.author, 0, row.status_id, "", label)] += 1
+            if row.card:
+                sums[("link", row.created_ms, row.author, 0, row.status_id, "", row.card)] += 1
+    for act in await rows_of(town, MINE):
+        row = everything.get(act.status_id)
+        if act.on and act.kind in ("favourite", "reblog") and row is not None and row.visibility not in _HIDDEN:
+            kind = {"favourite": "favourite", "reblog": "boost"}[act.kind]
+            sums[(kind, act.at_ms, act.account_id, row.author, act.status_id, row.visibility.value, "")] += 1
+    for follow in await rows_of(town, FOLLOWING):
+        if follow.state == "on":
+            sums[("follow", ms_of(follow.since_id), follow.account_id, follow.target, 0, "", "")] += 1
+    return sums
+
+
+PUBLIC = ("post", "reply", "tag", "link", "boost", "favourite", "follow")
+
+
+async def act(town: Town, people: list[Account], posts: list[tuple[Account, int]]) -> None:
+    """Somebody does something."""
+    pick, ports = town.random.choice, town.ports
+    who, (author, what) = pick(people), pick(posts)
+    match town.random.randrange(12):
+        case 0 | 1:
+            await favourites.favourite(ports, actor=who, status_id=what)
+        case 2:
+            await favourites.unfavourite(ports, actor=who, status_id=what)
+        case 3:
+            await reblogs.reblog(ports, actor=who, user=await user(town, who), status_id=what)
+        case 4:
+            await reblogs.unreblog(ports, actor=who, status_id=what)
+        case 5 | 6:
+            visibility = pick(("public", "unlisted", "private", "direct"))
+            text = f"about #Tag{town.random.randrange(3)} and https://example.org/{town.random.randrange(3)}"
+            answers = what if town.random.random() < 0.6 and visibility != "direct" else None
+            made = await town.post(who, text, reply_to=answers, visibility=visibility)
+            if visibility in ("public", "unlisted"):
+                posts.append((who, made))
+        case 7 if len(posts) > 3:
+            posts.remove((author, what))
+            await statuses.delete(ports, author=author, status_id=what, delete_media=True)
+        case 8:
+            text = f"now about #other{town.random.randrange(3)}"
+            change = edits.Change(text=text, language=pick(("de", "fr")))
+            await edits.edit(ports, author=author, user=await user(town, author), status_id=what, change=change)
+        case 9 if who != author:
+            await follows.follow(ports, actor=who, target_id=author.account_id, options=FollowOptions())
+        case 10 if who != author:
+            await follows.unfollow(ports, actor=who, target_id=author.account_id)
+        case 11:
+            await bookmarks.bookmark(ports, actor=who, status_id=what, on=town.random.random() < 0.6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_facts_equal_a_recount(town: Town, seed: int) -> None:
+    town.random.seed(seed)
+    people = [await town.person(f"p{n}") for n in range(5)]
+    posts = [(people[n % 3], await town.post(people[n % 3], f"post {n} #first")) for n in range(4)]
+    for _ in range(120):
+        await act(town, people, posts)
+        if town.random.random() < 0.15:
+            await town.work(disorder=True)
+    await town.work(disorder=True)
+    assert net(facts_of(town), PUBLIC) == await recounted(town)
+    kept = sum(row.on and row.kind == "bookmark" for row in await rows_of(town, MINE))
+    assert sum(fact.value for fact in facts_of(town) if fact.kind == "bookmark") == kept
+
+
+async def test_facts_have_the_fields_of_their_kind_and_no_more(town: Town) -> None:
+    people = [await town.person(f"p{n}") for n in range(3)]
+    posts = [(people[0], await town.post(people[0], "hello #there", language="en", app_name="An app"))]
+    for _ in range(60):
+        await act(town, people, posts)
+    await relations.mute(town.ports, actor=people[1], target_id=people[0].account_id, notifications=True, duration_s=0)
+    await relations.block(town.ports, actor=people[1], target_id=people[2].account_id)
+    await town.work()
+    told = facts_of(town)
+    assert {"post", "tag", "favourite", "bookmark", "mute", "block"} <= {fact.kind for fact in told}
+    ids = {each.account_id for each in people}
+    for fact in told:
+        kind = KINDS[fact.kind]
+        for field in ("actor", "author", "object", "amount", "visibility", "app", "language", "label", "cohort"):
+            assert field in kind.fields or not getattr(fact, field), (fact.kind, field)
+        assert (fact.actor in ids) == (kind.privacy == "public"), fact.kind
+    post = next(fact for fact in told if fact.kind == "post" and fact.app)
+    assert (post.language, post.app, post.visibility) == ("en", "An app", "public")
+
+
+async def test_a_follow_that_ended_counts_as_an_end(town: Town) -> None:
+    ann, bob, eve = [await town.person(name) for name in ("ann", "bob", "eve")]
+    for who in (bob, eve):
+        await follows.follow(town.ports, actor=who, target_id=ann.account_id, options=FollowOptions())
+    await town.work()
+    await follows.unfollow(town.ports, actor=bob, target_id=ann.account_id)
+    await relations.block(town.ports, actor=ann, target_id=eve.account_id)
+    await town.work(disorder=True)
+    assert net(facts_of(town), ("follow",)) == Counter()
+    ends = {(fact.actor, fact.author) for fact in facts_of(town) if fact.kind == "unfollow"}
+    assert ends == {(bob.account_id, ann.account_id), (eve.account_id, ann.account_id)}
+
+
+async def test_votes_are_told_once_under_a_pseudonym(town: Town) -> None:
+    people = [await town.person(f"p{n}") for n in range(4)]
+    poll = await town.post(people[0], "?", poll=PollDraft(options=("a", "b"), expires_in=300))
+    for who in people[1:]:
+        await polls.vote(town.ports, actor=who, poll_id=poll, choices=[0])
+    await town.work(disorder=True)
+    votes = [fact for fact in facts_of(town) if fact.kind == "vote"]
+    assert [(vote.object, vote.author, vote.value) for vote in votes] == [(poll, people[0].account_id, 1)] * 3
+    assert len({vote.actor for vote in votes} - {who.account_id for who in people}) == 3
+
+
+async def test_an_account_that_is_deleted_is_forgotten(town: Town) -> None:
+    ann, bob = await town.person("ann"), await town.person("bob")
+    hello = await town.post(bob, "hello")
+    for who, whom in ((ann, bob), (bob, ann)):
+        await follows.follow(town.ports, actor=who, target_id=whom.account_id, options=FollowOptions())
+    await town.post(ann, "hi #bob", reply_to=hello)
+    await favourites.favourite(town.ports, actor=ann, status_id=hello)
+    await bookmarks.bookmark(town.ports, actor=ann, status_id=hello, on=True)
+    await town.work()
+    names = await town.ports.pseudonyms.living(town.ports.store, town.ports.clock, ann.account_id)
+    assert any(fact.actor in names for fact in facts_of(town))
+    await accounts.delete(town.ports, ann.account_id)
+    await town.work(disorder=True)
+    # What was removed told facts of its own, after the first time; the second time comes by the clock.
+    await town.ports.outbox.commit(tasks=[EraseFacts(ann.account_id)])
+    await town.work()
+    gone = {ann.account_id, *names}
+    assert not [fact for fact in facts_of(town) if {fact.actor, fact.author} & gone]
+    assert net(facts_of(town), ("post",))
+
+
+async def test_names_of_two_days_differ_and_keys_are_forgotten(town: Town) -> None:
+    ports, now_ms = town.ports, town.clock.ms
+    today = await ports.pseudonyms.of(ports.store, ports.clock, "reading", "day", now_ms)
+    active = await ports.pseudonyms.of(ports.store, ports.clock, "active", "day", now_ms)
+    assert today.name(7) == today.name(7)
+    assert len({today.name(7), today.name(8), active.name(7), 7, 8}) == 5
+    assert today.name(0) == 0
+    ends_ms = period_of("day", now_ms).end_ms
+    town.clock.ms = ends_ms + GRACE_MS
+    await forget_keys(ports.store, ports.clock)
+    assert await rows_of(town, FACT_KEYS) == []
+    gone = await ports.pseudonyms.of(ports.store, ports.clock, "reading", "day", now_ms)
+    assert gone.name(7) == 0
+    tomorrow = await ports.pseudonyms.of(ports.store, ports.clock, "reading", "day", town.clock.ms)
+    assert tomorrow.name(7) not in (0, today.name(7))
+
+
+@pytest.mark.parametrize(
+    ("span", "at", "start", "end"),
+    [
+        ("day", 1_793_000_000_000, "2026-10-26", "2026-10-27"),
+        ("week", 1_793_000_000_000, "2026-10-26", "2026-11-02"),
+        ("month", 1_793_000_000_000, "2026-10-01", "2026-11-01"),
+        ("week", 0, "1969-12-29", "1970-01-05"),
+        ("month", 951_782_400_000, "2000-02-01", "2000-03-01"),  # a leap day
+    ],
+)
+def test_periods_are_those_of_the_calendar(span: Any, at: int, start: str, end: str) -> None:
+    period = period_of(span, at)
+    days = [datetime.fromtimestamp(ms / 1000, UTC).date().isoformat() for ms in (period.start_ms, period.end_ms)]
+    assert days == [start, end]
