@@ -10,8 +10,9 @@ import pytest
 
 from tests.cluster.cluster_faults import run
 from tests.cluster.profiles import CASSANDRA, MONGO, Profile
+from tests.contract.engines import SERVERS
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
+pytestmark = SERVERS
 
 
 @pytest.mark.parametrize("profile", [CASSANDRA, MONGO], ids=lambda profile: profile.name)

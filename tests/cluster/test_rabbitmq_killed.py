@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract.engines import rabbit_url
+from tests.contract.engines import SERVERS, rabbit_url
 from tests.contract.servers import servers
 from tests.engines import control
 from tests.live import eventually, live_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rabbitmq")]
+pytestmark = SERVERS
 
 
 @pytest.fixture

@@ -56,29 +56,27 @@ CACHE = ["memory", "memory-shared-counters", "redis", "memcached"]
 FEEDS = ["memory", "ring_file", "redis"]
 MAIL = ["memory", "log"]
 MEDIA = ["memory", "disk", "s3"]
-RABBIT = [pytest.mark.slow, pytest.mark.xdist_group("rabbitmq")]  # one after the other: one test kills it
-KAFKA = [pytest.mark.slow, pytest.mark.xdist_group("kafka")]
+# One after the other: some share tables, some kill what they share, and two of these at once starve each other.
+SERVERS = [pytest.mark.slow, pytest.mark.xdist_group("servers")]
 QUEUE = [
     "memory",
     "sqlite",
-    pytest.param("kafka", marks=KAFKA),
-    pytest.param("rabbitmq", marks=RABBIT),
-    pytest.param("rabbitmq-quorum", marks=RABBIT),
+    pytest.param("kafka", marks=SERVERS),
+    pytest.param("rabbitmq", marks=SERVERS),
+    pytest.param("rabbitmq-quorum", marks=SERVERS),
 ]
 SEARCH = ["memory", "embedded"]
 ANALYTICS = ["memory", "duckdb"]
-MONGO = [pytest.mark.slow, pytest.mark.xdist_group("mongo")]
-CASSANDRA = [pytest.mark.slow, pytest.mark.xdist_group("cassandra")]  # one after the other: they share its tables
 # strict: memory, checked; chaos: SQLite, checked and in disorder
 STORES = [
     "memory",
     "sqlite",
     "strict",
     "chaos",
-    pytest.param("cassandra", marks=CASSANDRA),
-    pytest.param("strict-cassandra", marks=CASSANDRA),
-    pytest.param("mongo", marks=MONGO),
-    pytest.param("strict-mongo", marks=MONGO),
+    pytest.param("cassandra", marks=SERVERS),
+    pytest.param("strict-cassandra", marks=SERVERS),
+    pytest.param("mongo", marks=SERVERS),
+    pytest.param("strict-mongo", marks=SERVERS),
 ]
 STREAMING = ["memory", "local", "redis"]
 

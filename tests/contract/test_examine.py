@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.engines import CASSANDRA, KAFKA, MONGO, RABBIT, memcached_outer, open_feeds, open_queue, open_store
+from tests.contract.engines import SERVERS, memcached_outer, open_feeds, open_queue, open_store
 from tests.contract.own_servers import OwnRedis
 from townsquare.cache.redis import RedisOuter
 from townsquare.kit.clock import SystemClock
@@ -58,8 +58,8 @@ async def test_feeds_and_memcached_tell_their_version(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("engine", "levels"),
     [
-        pytest.param("cassandra", {"nodes": Level.OK, "copies": Level.WARNING, "clock": Level.OK}, marks=CASSANDRA),
-        pytest.param("mongo", {"writes": Level.OK, "copies": Level.WARNING}, marks=MONGO),
+        pytest.param("cassandra", {"nodes": Level.OK, "copies": Level.WARNING, "clock": Level.OK}, marks=SERVERS),
+        pytest.param("mongo", {"writes": Level.OK, "copies": Level.WARNING}, marks=SERVERS),
     ],
 )
 async def test_stores_tell_of_copies(engine: str, levels: dict[str, Level]) -> None:
@@ -72,8 +72,8 @@ async def test_stores_tell_of_copies(engine: str, levels: dict[str, Level]) -> N
 @pytest.mark.parametrize(
     ("engine", "levels"),
     [
-        pytest.param("rabbitmq", {"queues": Level.OK, "room": Level.OK}, marks=RABBIT),
-        pytest.param("kafka", {"copies": Level.WARNING, "take-over": Level.OK}, marks=KAFKA),
+        pytest.param("rabbitmq", {"queues": Level.OK, "room": Level.OK}, marks=SERVERS),
+        pytest.param("kafka", {"copies": Level.WARNING, "take-over": Level.OK}, marks=SERVERS),
     ],
 )
 async def test_queues_tell_how_safe_work_is(engine: str, levels: dict[str, Level], tmp_path: Path) -> None:

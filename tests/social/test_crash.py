@@ -53,7 +53,7 @@ async def test_a_killing_task_is_parked_and_all_others_are_done(tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("kafka")
+@pytest.mark.xdist_group("servers")
 async def test_the_same_over_kafka(tmp_path: Path) -> None:
     url = kafka_url(tmp_path)
     from townsquare.queue.kafka import KafkaQueue  # noqa: PLC0415  # its driver may not be here

@@ -12,7 +12,7 @@ pytest.importorskip("confluent_kafka")
 
 from confluent_kafka import KafkaError, KafkaException
 
-from tests.contract.engines import kafka_url
+from tests.contract.engines import SERVERS, kafka_url
 from tests.contract.queue.hands import Child, ids, let_all_share, messages, take_all, when_it_is_back
 from tests.engines import control
 from townsquare.kit.clock import SetClock, SystemClock
@@ -24,7 +24,7 @@ from townsquare.queue.kafka_records import Names
 from townsquare.queue.port import Delivery, Message
 
 LANES = ("counts", "fan_out", "graph", "media", "notify")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kafka")]
+pytestmark = SERVERS
 
 # Takes all it can get, says each id, and acknowledges only where told so.
 CHILD = """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.engines import rabbit_url
+from tests.contract.engines import SERVERS, rabbit_url
 from tests.contract.queue.hands import Child, ids, let_all_share, messages, take_all, when_it_is_back
 from tests.engines import control
 from townsquare.kit.clock import SystemClock
@@ -16,7 +16,7 @@ from townsquare.model.errors import Unavailable
 from townsquare.queue.port import Delivery, Message
 from townsquare.queue.rabbitmq import RabbitQueue
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rabbitmq")]
+pytestmark = SERVERS
 
 # Takes all it can get, says each id, and acknowledges only where told so.
 CHILD = """

@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 
-from tests.contract.engines import CASSANDRA
+from tests.contract.engines import SERVERS
 from tests.contract.servers import servers
 from tests.engines import control
 from townsquare.kit.clock import SystemClock
@@ -110,7 +110,7 @@ def _in_us(seconds: float) -> int:
 
 
 class TestOneNode:
-    pytestmark = CASSANDRA
+    pytestmark = SERVERS
 
     async def test_an_empty_word_and_a_zero_are_keys_of_their_own(self, server: str) -> None:
         store = await empty_store(server, [WORDS], SystemClock())
@@ -209,7 +209,7 @@ class TestOneNode:
 
 
 class TestThreeNodes:
-    pytestmark = CASSANDRA
+    pytestmark = SERVERS
 
     async def test_while_one_of_three_is_killed_every_write_is_done(self) -> None:
         for node in (1, 2, 3):  # one after another, as they join

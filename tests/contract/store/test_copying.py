@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.engines import CASSANDRA, MONGO, open_store
+from tests.contract.engines import SERVERS, open_store
 from townsquare.kit.clock import SetClock
 from townsquare.model.account import Account
 from townsquare.model.errors import Unavailable
@@ -36,10 +36,10 @@ WAYS = [
     ("sqlite", "memory"),
     ("sqlite", "chaos"),
     ("strict", "sqlite"),
-    pytest.param(("sqlite", "cassandra"), marks=CASSANDRA),
-    pytest.param(("cassandra", "sqlite"), marks=CASSANDRA),
-    pytest.param(("sqlite", "mongo"), marks=MONGO),
-    pytest.param(("mongo", "sqlite"), marks=MONGO),
+    pytest.param(("sqlite", "cassandra"), marks=SERVERS),
+    pytest.param(("cassandra", "sqlite"), marks=SERVERS),
+    pytest.param(("sqlite", "mongo"), marks=SERVERS),
+    pytest.param(("mongo", "sqlite"), marks=SERVERS),
 ]
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 
-from tests.contract.engines import MONGO
+from tests.contract.engines import SERVERS
 from tests.contract.servers import mongo_server
 from tests.engines import control
 from townsquare.kit.clock import SetClock, SystemClock
@@ -176,7 +176,7 @@ async def _on_its_way(store: MongoStore) -> int:
 
 
 class TestOrder:
-    pytestmark = MONGO
+    pytestmark = SERVERS
 
     @pytest.mark.parametrize("gone", [False, True])
     async def test_a_write_that_was_on_its_way_stands_over_a_quicker_compare_and_set(
@@ -212,7 +212,7 @@ class TestOrder:
 
 
 class TestBatches:
-    pytestmark = MONGO
+    pytestmark = SERVERS
 
     async def test_nothing_is_left_of_a_batch_that_is_done(self, store: MongoStore) -> None:
         await store.write([Put(WORDS, Word("b", word, 1)) for word in "xy"] + [Put(TOTALS, Word("b", n=1))])
@@ -306,7 +306,7 @@ class TestBatches:
 
 
 class TestServer:
-    pytestmark = MONGO
+    pytestmark = SERVERS
 
     async def test_ranges_of_many_go_on_where_one_partition_is_full(self, store: MongoStore) -> None:
         books = [f"b{n}" for n in range(5)]
