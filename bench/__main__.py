@@ -17,7 +17,7 @@ import uvloop
 
 from bench.goals import Result, Run, Scenario
 from bench.machine import Machine, machine
-from bench.scenarios import cluster, fan_out, home, hot_key, memory, posting, sizes, streams
+from bench.scenarios import cluster, dashboards, fan_out, home, hot_key, memory, posting, sizes, streams
 from bench.server import ROOT
 from townsquare.feeds.placing import sweep
 
@@ -33,6 +33,7 @@ SCENARIOS: tuple[tuple[str, Scenario], ...] = (
     ("S11", cluster.cluster),
     ("S16", hot_key.hot_key),
     ("S17", streams.streams),
+    ("facts", dashboards.facts),
     ("rest", memory.at_rest),
     ("disk", memory.disk),
 )
