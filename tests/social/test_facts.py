@@ -148,6 +148,41 @@ async def test_facts_have_the_fields_of_their_kind_and_no_more(town: Town) -> No
     assert (post.language, post.app, post.visibility) == ("en", "An app", "public")
 
 
+async def test_an_account_counts_once_a_day_for_a_tag(town: Town) -> None:
+    ann, bob = await town.person("ann"), await town.person("bob")
+    link = "https://example.org/story"
+
+    def counted() -> Told:
+        return Counter({key: n for key, n in by_account().items() if n})
+
+    def by_account() -> Told:
+        sums: Told = Counter()
+        for fact in facts_of(town):
+            if fact.kind in ("tag_account", "link_account"):
+                sums[(fact.kind, fact.actor, fact.label)] += fact.value
+        return sums
+
+    first = await town.post(ann, f"one #Cats {link}")
+    await town.work(disorder=True)
+    second = await town.post(ann, "two #cats")
+    third = await town.post(bob, "three #cats", visibility="unlisted")
+    await town.work(disorder=True)
+    tag, shared = ("tag_account", ann.account_id, "cats"), ("link_account", ann.account_id, link)
+    assert counted() == {tag: 1, shared: 1}
+    await statuses.delete(town.ports, author=ann, status_id=first, delete_media=True)
+    await statuses.delete(town.ports, author=bob, status_id=third, delete_media=True)
+    await town.work(disorder=True)
+    assert counted() == {tag: 1}
+    await statuses.delete(town.ports, author=ann, status_id=second, delete_media=True)
+    await town.work(disorder=True)
+    assert counted() == {}
+    await town.post(ann, f"anew #cats {link}")
+    town.clock.advance(seconds=86_400)
+    await town.post(ann, "the next day #cats")
+    await town.work(disorder=True)
+    assert counted() == {tag: 2, shared: 1}
+
+
 async def test_a_follow_that_ended_counts_as_an_end(town: Town) -> None:
     ann, bob, eve = [await town.person(name) for name in ("ann", "bob", "eve")]
     for who in (bob, eve):

@@ -19,6 +19,7 @@ from townsquare.model.tasks import AnyTask, ApplyReaction, CountReply, CountStat
 from townsquare.social.facts import BOOKMARK, bookmark_facts, ended, reaction_facts, status_facts, told, vote_facts
 from townsquare.social.hydrate import drop_accounts, drop_totals
 from townsquare.social.ports import Ports
+from townsquare.social.tag_accounts import tag_accounts
 from townsquare.store.accounts import settle_stats
 from townsquare.store.port import Put, Write
 from townsquare.store.reactions import BUCKET_ROWS, buckets_of
@@ -208,6 +209,7 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
     writes: list[Write] = []
     changed: set[tuple[int, int]] = set()
     facts: list[Fact] = []
+    past: list[Fact] = []
     gone: dict[int, list[Fact]] = {}
     for task in tasks:
         gone.setdefault(task.status_id, []).extend(task.ended)
@@ -216,7 +218,9 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
             continue
         new = _counted(row, status)
         if new != row or gone[row.status_id]:
-            facts += _facts(status if new.counted else None, gone[row.status_id])
+            stand = status_facts(status) if new.counted and status is not None else []
+            facts += stand
+            past += [fact for fact in gone[row.status_id] if fact not in stand]
         if new != row:
             writes.append(Put(AUTHOR_LOG, new))
             totals[row.author, row.month] += new.counted - row.counted
@@ -225,6 +229,7 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
         Put(AUTHOR_LOG_COUNTS, LogCountRow(author=author, month=month, n=totals[author, month]))
         for author, month in changed
     ]
+    facts += [*ended(past), *await tag_accounts(ports.store, facts, past)]
     await ports.outbox.leave(told(facts), then=writes)
     authors = list(dict.fromkeys(author for author, _, _ in made))
     # At once, so that one commit to disk serves them all.
@@ -235,13 +240,6 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
 def _counted(row: LogRow, status: Status | None) -> LogRow:
     on = status is not None and not status.deleted
     return msgspec.structs.replace(row, on=on, counted=on and row.visibility != Visibility.DIRECT)
-
-
-def _facts(standing: Status | None, gone: Sequence[Fact]) -> list[Fact]:
-    """What is to be told of a status, and what no longer."""
-    facts = status_facts(standing) if standing is not None else []
-    stand = {fact.id for fact in facts}
-    return [*facts, *ended(fact for fact in gone if fact.id not in stand)]
 
 
 # Votes ----------------------------------------------------------------------------------------------------------------
