@@ -187,6 +187,12 @@ async def _embedded_analytics(plan: _Plan) -> DuckAnalytics:
     return await DuckAnalytics.open(plan.path, manner=manner[plan.role])
 
 
+async def _questdb_analytics(plan: _Plan) -> Any:
+    from townsquare.analytics.questdb import QuestdbAnalytics
+
+    return await QuestdbAnalytics.open(plan.url)
+
+
 async def _memory_media(plan: _Plan) -> MemoryMedia:
     return MemoryMedia()
 
@@ -239,7 +245,12 @@ ENGINES: dict[str, dict[str, Open]] = {
         "rediss": _redis_streaming,
     },
     "search": {"embedded": _embedded_search, "memory": _memory_search},
-    "analytics": {"embedded": _embedded_analytics, "memory": _memory_analytics},
+    "analytics": {
+        "embedded": _embedded_analytics,
+        "memory": _memory_analytics,
+        "questdb": _questdb_analytics,
+        "questdbs": _questdb_analytics,
+    },
     "media": {"file": _disk_media, "memory": _memory_media, "s3": _s3_media},
     "mail": {"log": _log_mail, "memory": _memory_mail},
 }

@@ -57,9 +57,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, _about("How processes tell each other news: local:FOLDER, redis://HOST:PORT or memory:.")
     ] = "local:bus"
     search: Annotated[str, _about("Where words are indexed: embedded:FILE or memory:.")] = "embedded:search.db"
-    analytics: Annotated[str, _about("Where facts about activity are counted: embedded:FILE or memory:.")] = (
-        "embedded:facts.duckdb"
-    )
+    analytics: Annotated[
+        str, _about("Where facts about activity are counted: embedded:FILE, questdb://HOST:PORT or memory:.")
+    ] = "embedded:facts.duckdb"
     trends_reviewed: Annotated[
         bool, Meta(description="Whether a trend is shown only after the staff approved of it.")
     ] = False

@@ -17,6 +17,7 @@ from tests.contract.servers import mongo_server, servers
 from townsquare.analytics.duckdb import DuckAnalytics
 from townsquare.analytics.memory import MemoryAnalytics
 from townsquare.analytics.port import Analytics
+from townsquare.analytics.questdb import QuestdbAnalytics
 from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memcached import MemcachedOuter
 from townsquare.cache.memory import MemoryCache
@@ -66,7 +67,7 @@ QUEUE = [
     pytest.param("rabbitmq-quorum", marks=SERVERS),
 ]
 SEARCH = ["memory", "embedded"]
-ANALYTICS = ["memory", "duckdb"]
+ANALYTICS = ["memory", "duckdb", pytest.param("questdb", marks=SERVERS)]
 # strict: memory, checked; chaos: SQLite, checked and in disorder
 STORES = [
     "memory",
@@ -175,6 +176,8 @@ async def open_search(engine: str, folder: Path, clock: Clock) -> Search:
 
 async def open_analytics(engine: str, folder: Path, clock: Clock) -> Analytics:
     """Facts; those of one folder are the same ones where the engine joins processes."""
+    if engine == "questdb":
+        return await QuestdbAnalytics.open(questdb_url(folder))
     return MemoryAnalytics() if engine == "memory" else await DuckAnalytics.open(folder / "facts.duckdb")
 
 
@@ -195,6 +198,12 @@ def kafka_url(folder: Path) -> str:
     """Kafka, with topics of the folder's own."""
     server = servers().url("kafka", needs="confluent_kafka")
     return f"{server}?prefix=t{zlib.crc32(bytes(folder)):08x}&partitions=8"
+
+
+def questdb_url(folder: Path) -> str:
+    """QuestDB, with tables of the folder's own."""
+    url = servers().url("questdb", needs="httptools")
+    return f"{url}?prefix=t{zlib.crc32(bytes(folder)):08x}"
 
 
 def memcached_outer(folder: Path) -> Outer:
