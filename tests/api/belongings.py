@@ -35,7 +35,7 @@ class Belongings:
 
     def id_for(self, route: Route) -> int:
         """The id that this route's `{id}` means."""
-        kind = route.path.removeprefix("/api/v1/").partition("/")[0]
+        kind = route.path.removeprefix("/api/v1/").removeprefix("insights/").partition("/")[0]
         return {
             "accounts": self.account,
             "statuses": self.private,
@@ -49,7 +49,7 @@ class Belongings:
     def path_of(self, route: Route, at: int | None = None) -> str:
         """The path of a route with everything in it filled in."""
         ids = str(self.id_for(route) if at is None else at)
-        more = {"{folder}": "aa", "{inner}": "bb", "{name}": "x", "{hashtag}": "x", "{secret}": "x"}
+        more = {"{folder}": "aa", "{inner}": "bb", "{name}": "x", "{hashtag}": "x", "{secret}": "x", "{chart}": "x"}
         path = route.path.replace("{id}", ids)
         for place, value in more.items():
             path = path.replace(place, value)

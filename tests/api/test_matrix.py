@@ -1,15 +1,22 @@
 """Every route against everyone who may call it, and what is whose: CVE-2026-28431, CVE-2025-27399, GHSA-58x8-3qxw-6hm7,
 GHSA-7pxq-6xx9-xpgm. Made from the routes' own declarations, so a new route is in it from its first day."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from tests.api.belongings import ABSENT, Belongings, ask, belongings_of, everything_kept, form_for, sent, set_account
 from tests.api.conftest import Person, Server
 from townsquare.model.account import Role
+from townsquare.model.facts import KINDS, Fact, fact_id
 from townsquare.model.scopes import SCOPES, allows
+from townsquare.social.insights.ask import CHARTS
+from townsquare.social.insights.authors import AUTHOR_CHARTS
+from townsquare.social.insights.operators import OPERATOR_CHARTS
 from townsquare.web.routes import Access, Route
 from townsquare.web.server.table import ALL_ROUTES
 
@@ -199,3 +206,96 @@ async def test_cve_2025_46559_what_is_no_id_is_not_found(town: Cast, bad: str) -
         answer = await ask(town.server, route.method, path, headers=headers, json=form_for(route))
         nothing = route.path.endswith(("/lists", "/identity_proofs", "/featured_tags", "/endorsements"))
         assert answer.status_code == 404 or nothing, f"{named(route)}: {answer.text}"
+
+
+# Whose numbers --------------------------------------------------------------------------------------------------------
+
+
+def facts_about(person: Person, status: int, at_ms: int, count: int) -> list[Fact]:
+    """Facts of every kind that name the person as author."""
+    return [
+        Fact(
+            id=fact_id(kind, status, person.account.account_id, n),
+            kind=kind,
+            at_ms=at_ms + n,
+            actor=person.account.account_id if kind == "post" else 1_000 + n,
+            author=person.account.account_id,
+            object=status,
+            visibility=("public", "private")[n % 2],
+            label="home",
+        )
+        for kind in KINDS
+        for n in range(count)
+    ]
+
+
+async def numbers(town: Cast, who: Person, names: Iterable[str]) -> dict[str, Any]:
+    """What the charts with these names say to somebody; what everybody is told of the facts is left out."""
+    found = {}
+    for name in names:
+        answer = await ask(town.server, "GET", f"/api/v1/insights/{name}", headers=who.headers)
+        assert answer.status_code == 200, f"{name}: {answer.text}"
+        said = answer.json()
+        found[name] = said.get("series", said)
+    return found
+
+
+async def test_cve_2026_28431_an_author_sees_only_their_own_numbers(town: Cast) -> None:
+    """CVE-2026-28431: what happens around others changes no number of ann's, and a status of hers is hers alone."""
+    server, at_ms = town.server, town.server.clock.ms
+    await server.ports.analytics.put(facts_about(town.ann, town.things.public, at_ms, 4))
+    server.clock.advance(seconds=30)
+    names = [chart.name for chart in AUTHOR_CHARTS]
+    alone = await numbers(town, town.ann, names)
+    assert all(any(any(line["values"]) for line in lines) for lines in alone.values())
+    theirs = await sent(server, town.bob, "POST", "/api/v1/statuses", status="of bob's")
+    await server.ports.analytics.put(facts_about(town.bob, int(theirs["id"]), at_ms, 9))
+    server.clock.advance(seconds=30)
+    assert await numbers(town, town.ann, names) == alone
+    assert await numbers(town, town.bob, names) != alone
+    for chart in OPERATOR_CHARTS:
+        for person in (town.ann, await server.sign_in(f"x{chart.name[:9]}{len(chart.name)}", SCOPES)):
+            answer = await ask(server, "GET", f"/api/v1/insights/{chart.name}", headers=person.headers)
+            assert answer.status_code == 403, chart.name
+
+
+async def test_cve_2026_28431_the_staff_reads_no_private_text(town: Cast) -> None:
+    """CVE-2026-28431: of statuses, the server's charts show public ones only, whatever facts say of the others."""
+    server = town.server
+    for status in (town.things.private, town.things.direct, town.things.public):
+        await server.ports.analytics.put(
+            [
+                msgspec.structs.replace(fact, visibility="public")
+                for fact in facts_about(town.ann, status, server.clock.ms, 3)
+            ]
+        )
+    server.clock.advance(seconds=30)
+    admin = await server.sign_in("boss", SCOPES, role=Role.ADMIN)
+    said = ""
+    for chart in OPERATOR_CHARTS:
+        for end in ("", ".csv"):
+            answer = await ask(server, "GET", f"/api/v1/insights/{chart.name}{end}", headers=admin.headers)
+            assert answer.status_code == 200, answer.text
+            said += answer.text
+    assert "for all" in said
+    for hidden in ("for friends", "secret", str(town.things.private), str(town.things.direct)):
+        assert hidden not in said
+
+
+@pytest.mark.parametrize("audience", ["operator", "author"])
+async def test_ghsa_58x8_3qxw_6hm7_each_chart_wants_the_scope_of_its_audience(town: Cast, audience: str) -> None:
+    """GHSA-58x8-3qxw-6hm7: a token for the one is none for the other, not even of an admin."""
+    admin = await town.server.sign_in("boss", SCOPES, role=Role.ADMIN)
+    needed, other = ("admin:read", "read:statuses") if audience == "operator" else ("read:statuses", "admin:read")
+    _, fits = await town.server.token(admin.account.account_id, [needed])
+    _, misfits = await town.server.token(admin.account.account_id, [other])
+    for chart in CHARTS.values():
+        if chart.audience == audience:
+            path = f"/api/v1/insights/{chart.name}"
+            assert (await ask(town.server, "GET", path, headers=bearer(fits))).status_code == 200, path
+            refused = await ask(town.server, "GET", path, headers=bearer(misfits))
+            expected = (403, {"error": "This action is outside the authorized scopes"})
+            assert (refused.status_code, refused.json()) == expected, path
+            assert (await ask(town.server, "GET", path)).status_code == 401
+    listed = (await ask(town.server, "GET", "/api/v1/insights", headers=bearer(fits))).json()
+    assert {chart["audience"] for chart in listed} == {audience}

@@ -10,7 +10,16 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
-from tests.house.write_docs import API_PAGE, METRICS_PAGE, SETTINGS_PAGE, api_page, metrics_page, settings_page
+from tests.house.write_docs import (
+    API_PAGE,
+    INSIGHTS_PAGE,
+    METRICS_PAGE,
+    SETTINGS_PAGE,
+    api_page,
+    insights_page,
+    metrics_page,
+    settings_page,
+)
 from townsquare.model import tasks
 from townsquare.settings import Settings
 from townsquare.store.tables import TABLES
@@ -86,6 +95,7 @@ def test_pages_made_from_the_code_are_fresh() -> None:
     assert API_PAGE.read_text() == api_page(), "run `make docs`"
     assert SETTINGS_PAGE.read_text() == settings_page(), "run `make docs`"
     assert METRICS_PAGE.read_text() == metrics_page(), "run `make docs`"
+    assert INSIGHTS_PAGE.read_text() == insights_page(), "run `make docs`"
 
 
 def test_the_licence_is_the_same_everywhere() -> None:

@@ -1,5 +1,5 @@
 """Writes the pages that are made from the code: docs/api.md from ROUTES, docs/settings.md from Settings, the table
-of docs/operate/metrics.md from FAMILIES."""
+of docs/operate/metrics.md from FAMILIES, the charts of docs/insights.md from CHARTS."""
 
 import inspect
 from pathlib import Path
@@ -8,11 +8,16 @@ import msgspec
 
 from townsquare.metrics.families import FAMILIES
 from townsquare.settings import Settings, meanings
+from townsquare.social.insights.authors import AUTHOR_CHARTS
+from townsquare.social.insights.charts import Chart
+from townsquare.social.insights.operators import OPERATOR_CHARTS
 from townsquare.web.server.table import ALL_ROUTES
 
 DOCS = Path(__file__).parents[2] / "docs"
 API_PAGE, SETTINGS_PAGE = DOCS / "api.md", DOCS / "settings.md"
 METRICS_PAGE = DOCS / "operate" / "metrics.md"
+INSIGHTS_PAGE = DOCS / "insights.md"
+CHARTS_FOLLOW = "<!-- from here on made from the charts by `make docs` -->\n"
 
 
 def api_page() -> str:
@@ -63,7 +68,29 @@ def metrics_page() -> str:
     return "".join([*kept[:at], *rows, *kept[at:]])
 
 
+def insights_page() -> str:
+    """The page of insights, its charts made anew."""
+    kept, mark, _ = INSIGHTS_PAGE.read_text().partition(CHARTS_FOLLOW)
+    server = _charts("Charts of the server, for its staff", OPERATOR_CHARTS)
+    return kept + mark + server + _charts("Charts for authors, about what is theirs", AUTHOR_CHARTS)
+
+
+def _charts(title: str, charts: tuple[Chart, ...]) -> str:
+    lines = [
+        "",
+        f"## {title}",
+        "",
+        "| chart | what it shows | what it means | what it cannot say |",
+        "|---|---|---|---|",
+    ]
+    for chart in charts:
+        measure = chart.title.replace("{step}", " or ".join(chart.steps))
+        lines.append(f"| `{chart.name}` | {measure} | {chart.about} | {chart.limits} |")
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     API_PAGE.write_text(api_page())
     SETTINGS_PAGE.write_text(settings_page())
     METRICS_PAGE.write_text(metrics_page())
+    INSIGHTS_PAGE.write_text(insights_page())

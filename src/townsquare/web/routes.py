@@ -49,6 +49,7 @@ class CacheClass(StrEnum):
     """What a shared cache may do with the answer."""
 
     PRIVATE = "private"  # private, no-store
+    OWN = "own"  # private; the client may keep it, and asks each time whether it changed
     INSTANCE = "instance"  # public, five minutes
     HALF_HOUR = "half_hour"  # public, that long
     DAYS = "days"  # public, three of them
@@ -174,6 +175,15 @@ def json_response(value: Any, *, status: int = 200, headers: tuple[tuple[str, st
     return Response(_ENCODER.encode(value), status, headers=headers)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a route reads and gives, for the document about it."""
+
+    gives: Any  # a Struct, or a list of them
+    reads: type[msgspec.Struct] | None = None
+    also: tuple[str, ...] = ()  # types of content that may be asked for instead of JSON
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One route, whole. The handler's docstring is its documentation."""
@@ -189,3 +199,4 @@ class Route:
     body_limit_bytes: int = 1 << 20
     keyed: bool = False  # honours Idempotency-Key: a request with one may be sent again
     html: bool = False  # a page for people: errors are pages too, sessions by cookie, CSRF checked
+    told: Told | None = None

@@ -3,7 +3,7 @@
 Box: social.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import replace
@@ -61,10 +61,13 @@ KNOWN: Kind[Known] = Kind(
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A range as it is asked for. Empty: chosen for the chart."""
 
-    since: str = ""  # 2026-11-01, or 2026-11-01T13:00:00Z; without an offset in the zone
-    until: str = ""  # as since; a date means all of that day
-    zone: str = "UTC"  # IANA name
-    step: str = ""  # hour, day, week or month
+    since: Annotated[
+        str,
+        msgspec.Meta(description="Begin: a date (2026-11-01), or with a time, of the zone unless it says its offset."),
+    ] = ""
+    until: Annotated[str, msgspec.Meta(description="End, as since; a date means all of that day.")] = ""
+    zone: Annotated[str, msgspec.Meta(description="Time zone by its IANA name, such as Europe/Lisbon.")] = "UTC"
+    step: Annotated[str, msgspec.Meta(description="Width of a bucket: hour, day, week or month.")] = ""
 
 
 def is_operator(account: Account) -> bool:

@@ -16,6 +16,7 @@ _TIMELINE_CACHING = "max-age=15, public, stale-while-revalidate=30, stale-if-err
 _PRIVATE_CACHING = "private, no-store"
 _CACHING = {
     CacheClass.PRIVATE: _PRIVATE_CACHING,
+    CacheClass.OWN: "private, no-cache",
     CacheClass.INSTANCE: _INSTANCE_CACHING,
     CacheClass.HALF_HOUR: "max-age=1800, public",
     CacheClass.DAYS: "max-age=259200, public",
@@ -25,7 +26,9 @@ _CACHING = {
     CacheClass.IMMUTABLE: "public, max-age=31536000, immutable",
 }
 _ABOUT_SERVER = frozenset((CacheClass.INSTANCE, CacheClass.HALF_HOUR, CacheClass.DAYS))
-_TAGGED = _ABOUT_SERVER | {CacheClass.TIMELINE, CacheClass.PAGE, CacheClass.OPEN_PAGE, CacheClass.IMMUTABLE}
+_TAGGED = _ABOUT_SERVER | {
+    CacheClass.OWN, CacheClass.TIMELINE, CacheClass.PAGE, CacheClass.OPEN_PAGE, CacheClass.IMMUTABLE
+}  # fmt: skip
 _EXPOSED = (
     b"Link, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, Mastodon-Async-Refresh, "
     b"Deprecation"

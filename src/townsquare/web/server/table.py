@@ -6,6 +6,7 @@ Box: web.
 from townsquare.web.api import (
     account_acts,
     accounts,
+    admin_dashboards,
     apps,
     blocks,
     bookmarks,
@@ -16,6 +17,7 @@ from townsquare.web.api import (
     favourites,
     follow_requests,
     grouped_notifications,
+    insights,
     instance,
     markers,
     media,
@@ -40,6 +42,7 @@ from townsquare.web.routes import Route
 ALL_ROUTES: tuple[Route, ...] = (
     *account_acts.ROUTES,
     *accounts.ROUTES,
+    *admin_dashboards.ROUTES,
     *apps.ROUTES,
     *authorize.ROUTES,
     *blocks.ROUTES,
@@ -51,6 +54,7 @@ ALL_ROUTES: tuple[Route, ...] = (
     *favourites.ROUTES,
     *follow_requests.ROUTES,
     *grouped_notifications.ROUTES,
+    *insights.ROUTES,
     *instance.ROUTES,
     *log_in.ROUTES,
     *mailed_links.ROUTES,
