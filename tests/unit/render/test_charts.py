@@ -11,7 +11,7 @@ from townsquare.render.charts.figure import csv_rows, figure
 from townsquare.render.charts.numbers import grouped, short, value_ticks, whole
 from townsquare.render.charts.picture import Picture, Series
 from townsquare.render.charts.plot import HEIGHT, MOST_BARS
-from townsquare.render.charts.ticks import MOST_MONTHS, time_marks
+from townsquare.render.charts.ticks import MOST_MARKS, time_marks
 
 MONDAY_MS = 1_793_577_600_000  # 2026-11-02, UTC
 
@@ -150,6 +150,13 @@ def test_axes_have_round_numbers(most: float, unit: str, ticks: list[float]) -> 
     assert value_ticks(most, unit) == ticks  # type: ignore[arg-type]  # a literal
 
 
+def test_an_axis_goes_below_zero_where_values_do() -> None:
+    assert value_ticks(10, "", least=-3) == [-5, 0, 5, 10]
+    drawn = figure(picture(10, -3, 0))
+    assert "−5" in drawn
+    assert re.findall(r'y1="([\d.]+)" y2="[\d.]+" class="ground"', drawn) == [f"{10 + HEIGHT * 2 / 3:.1f}"]
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "words"),
     [
@@ -178,8 +185,8 @@ def test_marks_stand_at_mondays_and_at_firsts_of_months() -> None:
     month = picture(*[1] * 30)
     assert [mark.words for mark in time_marks(month)] == ["2 Nov", "9 Nov", "16 Nov", "23 Nov", "30 Nov"]
     year = time_marks(picture(*[1] * 365))
-    assert [mark.words for mark in year][:3] == ["Dec", "2027", "Feb"]
-    assert len(year) <= MOST_MONTHS
+    assert [mark.words for mark in year][:3] == ["2027", "Mar", "May"]
+    assert len(year) <= MOST_MARKS
     assert sum(not mark.is_more for mark in year) <= 5  # on a phone
 
 

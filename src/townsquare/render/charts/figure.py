@@ -3,11 +3,13 @@
 Box: render.
 """
 
+from collections.abc import Sequence
+
 from townsquare.kit.html import Child, Markup, join, tag
 from townsquare.render.charts import lists
 from townsquare.render.charts.grid import HOURS, grid
 from townsquare.render.charts.numbers import UNIT_WORDS, bucket_mark, bucket_name, grouped, whole
-from townsquare.render.charts.picture import Picture
+from townsquare.render.charts.picture import Picture, Series
 from townsquare.render.charts.plot import has_direct, plot
 
 _SO_FAR = " (so far)"
@@ -38,6 +40,8 @@ def _drawing(picture: Picture, title_id: str, about_id: str) -> Markup:
         return tag("p", picture.empty, class_="nothing")
     if picture.sort == "table":
         return lists.tops(picture, titled=title_id)
+    if picture.sort == "spread":
+        return lists.spread(picture, titled=title_id)
     if picture.sort == "cohorts":
         return lists.cohorts(picture, titled=title_id)
     draw = grid if picture.sort == "grid" else plot
@@ -57,14 +61,21 @@ def span(picture: Picture) -> str:
 
 def _legend(picture: Picture) -> Markup | None:
     """The names of colours; where they stand beside the plot, only for screens that have no room there."""
-    if len(picture.series) < 2 or picture.sort in ("cohorts", "table", "grid"):
+    if len(_coloured(picture)) < 2:
         return None
     names = [
         tag("li", tag("svg", tag("rect", width=10, height=10, rx=2, class_=f"bar s{n}"), width=10, height=10,
                       aria_hidden="true"), one.name)
-        for n, one in enumerate(picture.series, 1)
+        for n, one in enumerate(_coloured(picture), 1)
     ]  # fmt: skip
     return tag("ul", names, class_="legend narrow" if has_direct(picture) else "legend")
+
+
+def _coloured(picture: Picture) -> Sequence[Series]:
+    """The series that have a colour of their own."""
+    if picture.sort in ("cohorts", "grid"):
+        return ()
+    return picture.series[: picture.parts] if picture.sort == "table" else picture.series
 
 
 # The numbers ----------------------------------------------------------------------------------------------------------
@@ -88,7 +99,7 @@ def _below(picture: Picture) -> Child:
     return tag(
         "div",
         tag("details", tag("summary", "Show as table", tag("span", f": {picture.title}", class_="visually-hidden")),
-            _table(picture)),
+            tag("p", picture.limits, class_="about") if picture.limits else None, _table(picture)),
         csv if picture.csv else None,
         class_="below",
     )  # fmt: skip

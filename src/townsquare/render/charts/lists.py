@@ -8,31 +8,41 @@ from townsquare.render.charts.numbers import grouped, short
 from townsquare.render.charts.picture import Picture, Unit
 from townsquare.render.charts.shades import shade
 
+MOST_TOPS = 10  # bars; the table has all
 MOST_NARROW = 6  # columns of cohorts that a phone has room for; the table has all
 
 
 def tops(picture: Picture, *, titled: str) -> Markup:
-    """The first series as horizontal bars, each with its label and value; the others as words below."""
-    values = picture.series[0].values
-    most = max((value for value in values if value), default=1.0)
-    rows = []
-    for at, (label, value) in enumerate(zip(picture.labels, values, strict=True)):
-        link = picture.links[at] if picture.links else ""
-        name = tag("bdi", label)
-        share = (value or 0) / most * 100
-        bar = tag("svg", tag("rect", width="100%", height=6, rx=3, class_="track"),
-                  tag("rect", width=f"{share:.1f}%", height=6, rx=3, class_="bar s1"), width="100%", height=6,
-                  aria_hidden="true")  # fmt: skip
-        rows.append(
-            tag(
-                "li",
-                tag("a", name, href=link, class_="label") if link else tag("span", name, class_="label"),
-                tag("span", short(value, _unit(picture, 0)) if value is not None else "–", class_="value"),
-                bar,
-                _others(picture, at),
-            )
+    """Horizontal bars, each with its label and value; what adds up stands in one bar, the rest are words below."""
+    sums = [sum(one.values[at] or 0 for one in picture.series[: picture.parts]) for at in range(picture.size)]
+    most = max(sums, default=0) or 1
+    rows = [
+        tag(
+            "li",
+            _label(picture, at),
+            tag("span", short(value, _unit(picture, 0)), class_="value"),
+            _bar(picture, at, most),
+            _words(picture, at),
         )
+        for at, value in enumerate(sums[:MOST_TOPS])
+    ]
     return tag("ol", rows, class_="top-list", aria_labelledby=titled)
+
+
+def _label(picture: Picture, at: int) -> Markup:
+    name, link = tag("bdi", picture.labels[at]), picture.links[at] if picture.links else ""
+    return tag("a", name, href=link, class_="label") if link else tag("span", name, class_="label")
+
+
+def _bar(picture: Picture, at: int, most: float) -> Markup:
+    left, parts = 0.0, list[Markup]()
+    for place, one in enumerate(picture.series[: picture.parts], 1):
+        share = (one.values[at] or 0) / most * 100
+        if share:
+            parts.append(tag("rect", x=f"{left:.2f}%", width=f"{share:.2f}%", height=6, class_=f"bar s{place}"))
+        left += share
+    track = tag("rect", width="100%", height=6, class_="track")
+    return tag("svg", track, parts, width="100%", height=6, aria_hidden="true")
 
 
 def _unit(picture: Picture, column: int) -> Unit:
@@ -40,14 +50,30 @@ def _unit(picture: Picture, column: int) -> Unit:
     return picture.unit if own is None else own
 
 
-def _others(picture: Picture, at: int) -> Markup | None:
-    """What else is known of a row."""
+def _words(picture: Picture, at: int) -> Markup | None:
+    """What the bar is made of, and what else is known of a row."""
     known = [
         f"{one.name} {short(value, _unit(picture, column))}"
         for column, one in enumerate(picture.series)
-        if column and (value := one.values[at])
+        if (picture.parts > 1 or column) and (value := one.values[at])
     ]
     return tag("small", " · ".join(known)) if known else None
+
+
+def spread(picture: Picture, *, titled: str) -> Markup:
+    """A distribution on its side: a bar for each label, in their order, so that long ones have room too."""
+    values = picture.series[0].values
+    most = max((value for value in values if value), default=0) or 1
+    rows = [
+        tag(
+            "li",
+            tag("span", label, class_="label"),
+            _bar(picture, at, most),
+            tag("span", "–" if value is None else short(value, _unit(picture, 0)), class_="value"),
+        )
+        for at, (label, value) in enumerate(zip(picture.labels, values, strict=True))
+    ]
+    return tag("ol", rows, class_="spread-list", aria_labelledby=titled)
 
 
 def cohorts(picture: Picture, *, titled: str) -> Markup:
@@ -58,7 +84,10 @@ def cohorts(picture: Picture, *, titled: str) -> Markup:
         "tr",
         tag("th", picture.axis, scope="col"),
         tag("th", size.name, scope="col", class_="size"),
-        [tag("th", one.name, scope="col", class_=late) for one, late in zip(later, narrow, strict=True)],
+        [
+            tag("th", one.name.rpartition(" ")[2], scope="col", class_=late)
+            for one, late in zip(later, narrow, strict=True)
+        ],
     )
     rows = [
         tag(

@@ -13,6 +13,7 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800)
 _THOUSANDS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _COUNTS = ((1e9, "bn"), (1e6, "m"), (1e4, "k"))
+_WANTED = 4  # marks on an axis of values, or a few more
 UNIT_WORDS = {"": "", "ms": "ms", "s": "seconds", "bytes": "bytes", "%": "%"}
 
 
@@ -33,8 +34,8 @@ def _digits(value: float) -> str:
 
 def short(value: float, unit: Unit) -> str:
     """A value for an axis or a tile."""
-    if not value:
-        return "0"
+    if value <= 0:
+        return f"−{short(-value, unit)}" if value else "0"
     if unit == "ms":
         return f"{_trim(value)} ms" if value < 1_000 else _duration(value / 1_000)
     if unit == "s":
@@ -68,11 +69,12 @@ def _trim(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if value < 10 else f"{value:.1f}".rstrip("0").rstrip(".")
 
 
-def value_ticks(most: float, unit: Unit, *, wanted: int = 4) -> list[float]:
-    """Round numbers from zero to the first that is no less than `most`."""
-    if most <= 0:
+def value_ticks(most: float, unit: Unit, *, least: float = 0.0) -> list[float]:
+    """Round numbers from zero to the first that is no less than `most`; where `least` is below zero, from there."""
+    least = min(0.0, least)
+    if most <= 0 and not least:
         return [0.0, 1.0]
-    rough = most / wanted
+    rough = (max(0.0, most) - least) / _WANTED
     if unit in ("ms", "s") and rough > (1_000 if unit == "ms" else 1):
         scale = 1_000 if unit == "ms" else 1
         step = next((s * scale for s in _STEPS_S if s * scale >= rough), _nice(rough / scale / _DAY) * scale * _DAY)
@@ -80,8 +82,8 @@ def value_ticks(most: float, unit: Unit, *, wanted: int = 4) -> list[float]:
         step = _nice(rough)
     if not unit:
         step = max(1.0, step)
-    count = max(1, math.ceil(most / step - 1e-9))
-    return [step * n for n in range(count + 1)]
+    first, last = math.floor(least / step + 1e-9), max(0, math.ceil(most / step - 1e-9))
+    return [step * n for n in range(first, last + 1)]
 
 
 def _nice(rough: float) -> float:

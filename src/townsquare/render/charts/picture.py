@@ -37,12 +37,14 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     sort: Sort
     series: tuple[Series, ...]
     about: str = ""  # a sentence on how it is counted
+    limits: str = ""  # and on what it cannot say
     axis: str = "Time"  # what stands beside the values in the table
     starts_ms: tuple[int, ...] = ()
     step: Step = ""
     zone: str = "UTC"
     labels: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    parts: int = 1  # of tables: so many of the first series add up to what a row is worth
     unfinished: int | None = None  # the bucket that still goes on; later ones are gaps
     summary: str = ""  # one line: the sum, and how that compares
     empty: str = "Nothing was recorded in this time."

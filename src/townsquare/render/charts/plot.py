@@ -12,11 +12,12 @@ import msgspec
 from townsquare.kit.html import Markup, join, tag
 from townsquare.render.charts.numbers import short, value_ticks
 from townsquare.render.charts.picture import Picture
-from townsquare.render.charts.ticks import Mark, label_marks, time_marks
+from townsquare.render.charts.ticks import Mark, time_marks
 
 HEIGHT = 190  # px of the plot; marks stand below it
 _TOP, _BELOW, _LINE = 10, 26, 16
 _STRETCHED = 1_000  # units across, in paths
+_WIDEST = 0.16  # part of the whole: a single bar is no wall
 MOST_BARS = 120  # where there are more, each series is one shape
 MOST_DIRECT, LONGEST_DIRECT = 3, 16  # series and letters that have room beside the plot
 
@@ -28,7 +29,8 @@ class _Scale(msgspec.Struct, frozen=True):
     size: int
 
     def y(self, value: float) -> float:
-        return round(_TOP + HEIGHT * (1 - min(value, self.ticks[-1]) / self.ticks[-1]), 1)
+        low, high = self.ticks[0], self.ticks[-1]
+        return round(_TOP + HEIGHT * (high - value) / (high - low), 1)
 
     def middle(self, at: int) -> str:
         return _percent((at + 0.5) / self.size)
@@ -48,21 +50,22 @@ def _px(length: float) -> str:
 def has_direct(picture: Picture) -> bool:
     """Whether the series are named beside the plot, not above it."""
     names = [one.name for one in picture.series]
-    return 1 < len(names) <= MOST_DIRECT and max(map(len, names)) <= LONGEST_DIRECT
+    is_plot = picture.sort in ("lines", "bars")
+    return is_plot and 1 < len(names) <= MOST_DIRECT and max(map(len, names)) <= LONGEST_DIRECT
 
 
 def plot(picture: Picture, *, described: str, titled: str) -> Markup:
     """The whole drawing. `titled`, `described`: the ids of its title and what it says in words."""
-    stacked = picture.sort in ("bars", "spread")
-    scale = _Scale(value_ticks(_most(picture, stacked=stacked), picture.unit), picture.size)
-    marks = time_marks(picture) if picture.starts_ms else label_marks(picture)
+    stacked = picture.sort == "bars"
+    least, most = _ends_of_values(picture, stacked=stacked)
+    scale = _Scale(value_ticks(most, picture.unit, least=least), picture.size)
     return tag(
         "svg",
         tag("defs", _hatches(picture)) if picture.unfinished is not None else None,
-        _axes(picture, scale, marks),
+        _axes(picture, scale, time_marks(picture)),
         _bars(picture, scale) if stacked else _lines(picture, scale),
         _direct(picture, scale, stacked=stacked) if has_direct(picture) else None,
-        tag("line", x1=0, x2="100%", y1=_TOP + HEIGHT, y2=_TOP + HEIGHT, class_="ground"),
+        tag("line", x1=0, x2="100%", y1=_px(scale.y(0)), y2=_px(scale.y(0)), class_="ground"),
         role="img",
         aria_labelledby=titled,
         aria_describedby=described,
@@ -72,10 +75,12 @@ def plot(picture: Picture, *, described: str, titled: str) -> Markup:
     )
 
 
-def _most(picture: Picture, *, stacked: bool) -> float:
-    if not stacked:
-        return max((value for one in picture.series for value in one.values if value is not None), default=0)
-    return max((sum(value or 0 for value in column) for column in _columns(picture)), default=0)
+def _ends_of_values(picture: Picture, *, stacked: bool) -> tuple[float, float]:
+    """The least and the greatest that has to be drawn; bars are never below zero."""
+    if stacked:
+        return 0, max((sum(value or 0 for value in column) for column in _columns(picture)), default=0)
+    known = [value for one in picture.series for value in one.values if value is not None]
+    return min(known, default=0), max(known, default=0)
 
 
 def _columns(picture: Picture) -> Iterator[tuple[float | None, ...]]:
@@ -129,8 +134,10 @@ def _whole_buckets(picture: Picture) -> int:
 def _lines(picture: Picture, scale: _Scale) -> Markup:
     ground, last = None, _whole_buckets(picture)
     if picture.unfinished is not None:
-        ground = tag("rect", x=_percent(last / picture.size), width=_percent(1 / picture.size), y=_TOP,
-                     height=HEIGHT, fill=f"url(#{picture.key}-s0)", class_="unfinished")  # fmt: skip
+        share = min(1 / picture.size, _WIDEST)
+        left = _percent((last + 0.5) / picture.size - share / 2)
+        ground = tag("rect", x=left, width=_percent(share), y=_TOP, height=HEIGHT, fill=f"url(#{picture.key}-s0)",
+                     class_="unfinished")  # fmt: skip
     paths, dots = list[Markup](), list[Markup]()
     for number, one in enumerate(picture.series, 1):
         for run in _runs(one.values):
@@ -142,7 +149,8 @@ def _lines(picture: Picture, scale: _Scale) -> Markup:
                 continue
             whole = [point for point in run if point[0] < last]
             if len(whole) > 1:
-                paths.append(tag("path", d=_path(whole, scale), class_=f"curve s{number}"))
+                kind = "curve" if picture.size <= MOST_BARS else "curve fine"
+                paths.append(tag("path", d=_path(whole, scale), class_=f"{kind} s{number}"))
             if len(whole) < len(run):
                 paths.append(tag("path", d=_path(run[-2:], scale), class_=f"curve so-far s{number}"))
     return join(ground, _stretched(paths), dots)
@@ -191,7 +199,7 @@ def _bars(picture: Picture, scale: _Scale) -> Markup:
 
 def _bar(scale: _Scale, at: int, ends: tuple[float, float], *, fill: str | None, number: int) -> Markup:
     gap = 0.22 if scale.size <= 40 else 0.12
-    share = (1 - gap) / scale.size if scale.size > 3 else 0.16  # a single bar is no wall
+    share = min((1 - gap) / scale.size, _WIDEST)
     left = (at + 0.5) / scale.size - share / 2
     top, bottom = scale.y(ends[1]), scale.y(ends[0])
     kind = f"bar s{number} unfinished" if fill else f"bar s{number}"

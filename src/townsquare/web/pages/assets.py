@@ -15,10 +15,13 @@ from townsquare.social.ports import Ports
 from townsquare.web.routes import Access, CacheClass, Limit, Request, Response, Route
 
 STYLE, SCRIPT, FAVICON = "site.css", "live.js", "favicon.svg"
+CHARTS_STYLE, CHARTS_SCRIPT = "charts.css", "charts.js"  # only on pages with charts
 THEME_COLOURS = ("#F4F6F8", "#0C1014")  # light, dark: the token `bg`
 _TYPES = {
     STYLE: "text/css; charset=utf-8",
     SCRIPT: "text/javascript; charset=utf-8",
+    CHARTS_STYLE: "text/css; charset=utf-8",
+    CHARTS_SCRIPT: "text/javascript; charset=utf-8",
     FAVICON: "image/svg+xml; charset=utf-8",
 }
 _encode = msgspec.json.Encoder().encode

@@ -33,6 +33,7 @@ class View:
     live: str = ""
     back: str = ""  # a path, where the page hangs below another
     status: int = 200
+    is_broad: bool = False  # takes the room of the panel beside it
 
 
 async def show(request: Request, ports: Ports, view: View) -> Response:
@@ -45,7 +46,13 @@ async def show(request: Request, ports: Ports, view: View) -> Response:
     body = join(
         sprite(),
         tag("a", "Skip to content", href="#content", class_="skip"),
-        tag("div", _rail(request, view, unread), _column(request, ports, view), _side(request, ports), class_="frame"),
+        tag(
+            "div",
+            _rail(request, view, unread),
+            _column(request, ports, view),
+            None if view.is_broad else _side(request, ports),
+            class_="frame broad" if view.is_broad else "frame",
+        ),
         _act_form(request),
     )
     return Response(document(request, whole, body, head=view.head), view.status, content_type=HTML)

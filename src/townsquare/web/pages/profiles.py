@@ -149,6 +149,7 @@ def _buttons(account: Account, relation: Relation | None, request: Request, *, i
                         for words, to in (
                             ("Favourites", "/favourites"),
                             ("Bookmarks", "/bookmarks"),
+                            ("Insights", "/insights"),
                             ("Settings", "/settings"),
                         )
                     ],

@@ -46,7 +46,8 @@ async def settings_page(
 ) -> Response:
     words = notice(str(error).removeprefix("Validation failed: "), is_error=True) if error else None
     done = notice("Saved.") if "saved" in request.params and not error else None
-    bar = tabs([(title, to, to == path) for title, to in _KINDS], label="Settings")
+    kinds = (*_KINDS, ("Insights", "/insights"))
+    bar = tabs([(title, to, to == path) for title, to in kinds], label="Settings")
     inner = tag("div", words, done, body, class_="pad")
     view = View(title="Settings", body=inner, bar=bar, place="settings", status=422 if error else 200)
     return await show(request, ports, view)

@@ -25,6 +25,7 @@ def menu(shown: StatusView, row_id: int, *, path: str) -> Markup:
 def _own(shown: StatusView) -> list[Markup]:
     status_id, status = shown.status.status_id, shown.status
     entries = [_link("Edit", f"/compose?edit={status_id}"), _link("Delete", f"/posts/{status_id}/delete", "danger")]
+    entries.append(_link("Insights", f"/insights/posts/{status_id}"))
     if status.visibility is not Visibility.DIRECT:
         is_on = bool(shown.flags & PINNED)
         words, verb = ("Unpin from profile", "unpin") if is_on else ("Pin to profile", "pin")

@@ -27,7 +27,7 @@ const read = (canvas) => {
     cursor.setAttribute("visibility", "visible");
     if (ground) {
       const x = (at + .5) / size * 100 + "%";
-      put(cursor, { x1: x, x2: x, y1: 4, y2: ground.getAttribute("y1") });
+      put(cursor, { x1: x, x2: x, y1: 4, y2: 200 });
     } else {
       put(cursor, cell(at));
     }
