@@ -3,14 +3,17 @@
 import asyncio
 import json
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click.testing
 import pytest
 
+from townsquare.analytics.duckdb import DuckAnalytics
 from townsquare.cli.commands import townsquare
 from townsquare.kit.clock import SystemClock
+from townsquare.model.facts import Fact
 from townsquare.store.port import Put
 from townsquare.store.sqlite import SqliteStore
 from townsquare.store.tables import SETTINGS, TABLES, SettingRow
@@ -315,6 +318,24 @@ def test_restore_takes_only_what_backup_wrote(shell: Shell, tmp_path: Path) -> N
     assert "not made by" in other.refused("restore", str(tmp_path / "strange.tar"))
     assert other.json("restore", str(saved))["restored"]
     assert [row["username"] for row in other.json("accounts", "list")] == ["ada"]
+
+
+def test_the_facts_are_in_the_backup(shell: Shell, tmp_path: Path) -> None:
+    async def facts_in(data: Path, put: Sequence[Fact] = ()) -> int:
+        facts = await DuckAnalytics.open(data / "facts.duckdb")
+        await facts.put(put)
+        coverage = await facts.coverage()
+        await facts.close()
+        return coverage.facts
+
+    shell.make("ada")
+    told = [Fact(id=n, kind="search", at_ms=1_790_000_000_000 + n) for n in range(1, 9)]
+    before = asyncio.run(facts_in(shell.data, told))
+    assert before >= len(told)
+    shell.json("backup", str(tmp_path / "saved.tar"))
+    other = Shell(tmp_path / "other")
+    other.json("restore", str(tmp_path / "saved.tar"))
+    assert asyncio.run(facts_in(other.data)) == before
 
 
 def test_restore_writes_nothing_outside_its_folder(tmp_path: Path) -> None:

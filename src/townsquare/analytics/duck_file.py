@@ -28,7 +28,7 @@ _VERSION = 1  # of the table
 _RANGES = 8  # parts of time that are looked through for facts that are there already
 _GAP_MS = 3_600_000  # between two of them at least
 _WASTE = 0.25  # of a file; where more is free or deleted, it is written anew
-_LEAST_WASTE_BYTES = 32 * 1024 * 1024
+_LEAST_WASTE_BYTES = 8 * 1024 * 1024
 _ROW_BYTES = 40  # about
 _SIZE = "SELECT block_size, free_blocks FROM pragma_database_size()"
 _STORED = (
@@ -144,16 +144,16 @@ class FactsFile:
         _flush_folder(self._path.parent)
         self._kept = _attach(db, self._path, "kept", place)
 
-    def copy_to(self, path: Path) -> None:
-        """A file at `path` with the facts of this moment, in the order of time."""
+    def copy(self) -> Path:
+        """A file beside with the facts of this moment, in the order of time. Whoever asked for it takes it away."""
         with self._opened() as db:
+            path = self._path.with_name(f"{self._path.name}.copy").resolve()
             _remove(path)
-            _attach(db, path, "copy_of", self._kept)
-            try:
-                db.execute("INSERT INTO copy_of.facts SELECT * FROM kept.facts ORDER BY at_ms")
-                db.execute("CHECKPOINT copy_of")
-            finally:
-                db.execute("DETACH copy_of")
+            _attach(db, path, "copied", self._kept)
+            db.execute("INSERT INTO copied.facts SELECT * FROM kept.facts ORDER BY at_ms")
+            db.execute("CHECKPOINT copied")
+            db.execute("DETACH copied")
+            return path
 
     def close(self) -> None:
         """Let go of the files and of the memory."""

@@ -124,7 +124,7 @@ def _do(file: FactsFile, call: Call) -> Any:
             return file.renew()
         case Adopt(place, kinds, since_ms):
             return file.adopt(place, kinds, since_ms)
-        case Copy(path):
-            return file.copy_to(Path(path))
+        case Copy():
+            return str(file.copy())
         case Put():
             raise AssertionError("puts are joined")

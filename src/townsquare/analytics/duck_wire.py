@@ -65,9 +65,7 @@ class Adopt(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Copy(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Write all facts into another file."""
-
-    path: str
+    """Write all facts into a file beside."""
 
 
 Call = Put | Ask | Cover | Erase | Expire | Renew | Adopt | Copy

@@ -3,6 +3,8 @@
 Box: analytics.
 """
 
+import asyncio
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -66,9 +68,14 @@ class DuckAnalytics:
     async def adopt(self, kinds: Sequence[str], since_ms: int) -> None:
         await self._call(Adopt(self._place, list(kinds), since_ms), _WORK_WITHIN_S)
 
-    async def backup(self, path: Path) -> None:
-        """Write the facts of this moment into another file."""
-        await self._call(Copy(str(path.resolve())), _WORK_WITHIN_S)
+    async def backup(self, path: Path) -> bool:
+        """Write the facts of this moment into another file; False where there are none yet. The owner may have no right
+        to write there, so it makes a copy beside its own."""
+        if not self._seat.begun:
+            return False
+        copy = Path(read(await self._call(Copy(), _WORK_WITHIN_S), str))
+        await asyncio.to_thread(shutil.move, copy, path)
+        return True
 
     async def examine(self) -> list[Finding]:
         """Whether the file can be read, and what is in it."""

@@ -18,12 +18,14 @@ from townsquare import __version__
 from townsquare.cli.options import Context, data_option, json_option
 from townsquare.cli.progress import Progress
 from townsquare.cli.session import check_there, refusals, show, with_ports
+from townsquare.model.errors import Unavailable
 from townsquare.settings import Settings
 from townsquare.social.ports import Ports
 
 _FORMAT = 1
 _FACTS = "townsquare.json"
 _SETTINGS = "townsquare.toml"
+_NUMBERS = "facts.duckdb"
 _MARGIN_MS = 120_000  # work that was begun so shortly before is done again
 
 
@@ -42,7 +44,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 @json_option
 @click.pass_obj
 def backup(context: Context, file: Path, data: str | None, as_json: bool) -> None:
-    """Save the store and the media into one FILE, while the server runs.
+    """Save the store, the facts of the analytics and the media into one FILE, while the server runs.
 
     What stands in the file is one moment of the store, and the media that were there then.
     """
@@ -71,7 +73,8 @@ def _save(now: Settings, file: Path, *, quiet: bool) -> int:
     """Write the archive; how many media files are in it."""
     with tempfile.TemporaryDirectory(dir=file.resolve().parent, prefix=".townsquare-") as folder:
         copy, part = Path(folder) / "store.db", Path(folder) / "archive.tar"
-        facts = with_ports(now, lambda ports: _copy_store(ports, copy))
+        numbers = Path(folder) / _NUMBERS
+        facts = with_ports(now, lambda ports: _copy(ports, copy, numbers))
         files = [path for path in sorted(now.path(now.media).rglob("*")) if path.is_file()]
         with tarfile.open(part, "w") as tar:
             words = msgspec.json.encode(facts)
@@ -79,6 +82,8 @@ def _save(now: Settings, file: Path, *, quiet: bool) -> int:
             info.size = len(words)
             tar.addfile(info, io.BytesIO(words))
             tar.add(copy, "store.db")
+            if numbers.exists():
+                tar.add(numbers, _NUMBERS)
             if (Path(now.data) / _SETTINGS).is_file():
                 tar.add(Path(now.data) / _SETTINGS, _SETTINGS)
             saved = 0
@@ -96,9 +101,15 @@ def _save(now: Settings, file: Path, *, quiet: bool) -> int:
     return saved
 
 
-async def _copy_store(ports: Ports, copy: Path) -> Facts:
+async def _copy(ports: Ports, copy: Path, numbers: Path) -> Facts:
+    """Copy the numbers first: what the store holds more is told to them again, when its tasks are done again."""
     waiting = [lane.oldest_ms for lane in await ports.queue.depths() if lane.oldest_ms is not None]
     since_ms = min([ports.clock.now_ms(), *waiting]) - _MARGIN_MS
+    if ports.settings.analytics.startswith("embedded:"):
+        try:
+            await ports.analytics.backup(numbers)  # type: ignore[attr-defined]  # of DuckAnalytics
+        except Unavailable as exc:
+            click.echo(f"{exc}: they are not in the archive.", err=True)
     await ports.store.backup(copy)  # type: ignore[attr-defined]  # of SqliteStore, which `backup` has made sure of
     return Facts(format=_FORMAT, version=__version__, url=ports.settings.url, redo_since_ms=since_ms)
 
@@ -157,6 +168,10 @@ def _unpack_all(now: Settings, file: Path, *, quiet: bool) -> Facts:
                 (Path(folder) / "media").rename(media)
             if (Path(folder) / _SETTINGS).exists() and not (Path(now.data) / _SETTINGS).exists():
                 (Path(folder) / _SETTINGS).rename(Path(now.data) / _SETTINGS)
+            if (Path(folder) / _NUMBERS).exists() and now.analytics.startswith("embedded:"):
+                numbers = now.path(now.analytics)
+                Path(f"{numbers}.wal").unlink(missing_ok=True)  # of another file
+                (Path(folder) / _NUMBERS).rename(numbers)
             (Path(folder) / "store.db").rename(store)  # last: without it the folder counts as empty
     except (tarfile.TarError, EOFError) as exc:
         raise click.ClickException(f"{file} cannot be read as an archive; was it made by `townsquare backup`?") from exc
