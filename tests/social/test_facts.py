@@ -194,6 +194,7 @@ async def test_a_follow_that_ended_counts_as_an_end(town: Town) -> None:
     assert net(facts_of(town), ("follow",)) == Counter()
     ends = {(fact.actor, fact.author) for fact in facts_of(town) if fact.kind == "unfollow"}
     assert ends == {(bob.account_id, ann.account_id), (eve.account_id, ann.account_id)}
+    assert net(facts_of(town), ("past_follow",)).total() == 2
 
 
 async def test_votes_are_told_once_under_a_pseudonym(town: Town) -> None:

@@ -99,6 +99,11 @@ KINDS: dict[str, Kind] = {
         about="A follow of `author` that stands.", fields=("actor", "author"), privacy="public", rebuilt=True
     ),
     "unfollow": Kind(about="A follow of `author` that ended.", fields=("actor", "author"), privacy="public"),
+    "past_follow": Kind(
+        about="A follow of `author` that ended since, at the time when it began: with those that stand, all of them.",
+        fields=("actor", "author"),
+        privacy="public",
+    ),
     "block": Kind(about="A block that was made; that it ended is not told.", fields=("actor",), privacy="private"),
     "mute": Kind(about="A mute that was made; that it ended is not told.", fields=("actor",), privacy="private"),
     "report": Kind(

@@ -7,6 +7,8 @@ does what is done with them.
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from townsquare.kit.snowflake import ms_of
 from townsquare.model.account import Account, Visibility
 from townsquare.model.facts import DAY_MS, Fact, fact_id, taken_back
@@ -96,15 +98,13 @@ def follow_fact(follower: int, target: int, since_id: int) -> Fact:
 
 
 def unfollow_facts(follower: int, target: int, since_id: int, at_ms: int) -> list[Fact]:
-    """A follow that ended at this time: it is taken back, and its end is a fact."""
-    end = Fact(
-        id=fact_id("unfollow", follower, target, since_id),
-        kind="unfollow",
-        at_ms=at_ms,
-        actor=follower,
-        author=target,
+    """A follow that ended at this time: it is taken back, and that it began and that it ended are facts."""
+    begun = follow_fact(follower, target, since_id)
+    past, end = (
+        msgspec.structs.replace(begun, id=fact_id(kind, follower, target, since_id), kind=kind, at_ms=when_ms)
+        for kind, when_ms in (("past_follow", begun.at_ms), ("unfollow", at_ms))
     )
-    return [*ended([follow_fact(follower, target, since_id)]), end]
+    return [*ended([begun]), past, end]
 
 
 def sign_up_fact(account: Account) -> Fact:

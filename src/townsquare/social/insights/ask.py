@@ -40,7 +40,8 @@ from townsquare.social.statuses import own_status
 CHARTS: dict[str, Chart] = {chart.name: chart for chart in (*OPERATOR_CHARTS, *AUTHOR_CHARTS)}
 LATE_MS = 5 * 60_000  # a server that is well tells facts each minute
 _FEW = 120  # points that are easily read: a finer step is not chosen by itself
-_ALWAYS_TOLD = ("active_month", "storage")  # recorded wherever anything is
+_ALWAYS_TOLD = ("storage",)  # each hour, by every server
+_TOLD_EARLY = ("active_week", "active_month")  # under the beginning of their period, when there were no facts yet
 
 ANSWERS: Kind[Answer] = Kind(
     name="in",
@@ -105,25 +106,21 @@ async def ask(ports: Ports, name: str, asked: Asked, *, account: Account) -> Ans
 
 
 async def ask_status(ports: Ports, status_id: int, asked: Asked, *, account: Account) -> list[Answer]:
-    """What is known of one status of the account's own, since it was posted: each chart that can be asked about one.
+    """What is known of one status of the account's own, since it was posted: each chart that can be asked about one;
+    of a direct one nothing.
 
     Raises: NotFound, Invalid, Unavailable.
     """
     status = await own_status(ports, author=account, status_id=status_id)
+    if status.visibility is Visibility.DIRECT:
+        return []  # a count would tell one person that another read it
+    where: Where = (("object", (status_id,)),)
     answers = []
     for chart in AUTHOR_CHARTS:
-        # In a direct status a count would tell one person that another read it.
-        if chart.per_status and (status.visibility is not Visibility.DIRECT or "impression" not in _kinds(chart)):
+        if chart.per_status:
             span = _span(ports, chart, asked, since_ms=status.created_ms)
-            where: Where = (("object", (status_id,)),)
             answers.append(await _answer(ports, replace(chart, compared=False), span, account.account_id, where))
     return answers
-
-
-def _kinds(chart: Chart) -> set[str]:
-    series = chart.shape.series if isinstance(chart.shape, Sums) else ()
-    kinds = {kind for each in series for kind in (*each.plus, *each.over)}
-    return kinds | set(chart.shape.kinds if isinstance(chart.shape, Split) else ())
 
 
 async def _answer(
@@ -225,7 +222,8 @@ async def known_now(ports: Ports) -> Known:
 
 async def _recorded_ms(ports: Ports, found: Coverage) -> int:
     """The day since when there are facts that the store does not know: those of before cannot be made again."""
-    for kinds in (_ALWAYS_TOLD, tuple(name for name, kind in KINDS.items() if not kind.rebuilt)):
+    others = tuple(name for name, kind in KINDS.items() if not kind.rebuilt and name not in _TOLD_EARLY)
+    for kinds in (_ALWAYS_TOLD, others):
         question = Question(kinds=kinds, since_ms=found.first_ms, until_ms=found.last_ms + 1, step_s=86_400)
         (days,) = await ports.analytics.ask([question])
         if days:

@@ -3,7 +3,8 @@
 Box: social.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -16,6 +17,7 @@ from townsquare.social.insights.charts import Where
 from townsquare.social.insights.span import Part, Span
 
 Group = tuple[int | str, ...]
+_NO_GROUPS: Mapping[Group, int] = MappingProxyType({})
 
 
 class Want(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,23 +59,29 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class Sheet:
     """The numbers to one Want: by bucket and group."""
 
-    def __init__(self, numbers: Mapping[tuple[int, Group], int]) -> None:
-        self.numbers = numbers
+    def __init__(self, buckets: Mapping[int, Mapping[Group, int]]) -> None:
+        self._buckets = buckets
 
     def at(self, index: int, group: Group = ()) -> int:
         """The sum in a bucket; 0 where there was nothing."""
-        return self.numbers.get((index, group), 0)
+        return self.of_bucket(index).get(group, 0)
+
+    def of_bucket(self, index: int) -> Mapping[Group, int]:
+        """The sums of each group in a bucket."""
+        return self._buckets.get(index, _NO_GROUPS)
+
+    def items(self) -> Iterator[tuple[int, Group, int]]:
+        """Each number, with its bucket and group."""
+        for index, groups in self._buckets.items():
+            for group, n in groups.items():
+                yield index, group, n
 
     def groups(self) -> dict[Group, int]:
         """The sums of each group over all buckets, the greatest first."""
         sums: dict[Group, int] = {}
-        for (_, group), n in self.numbers.items():
+        for _, group, n in self.items():
             sums[group] = sums.get(group, 0) + n
         return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
-
-    def of_bucket(self, index: int) -> dict[Group, int]:
-        """The sums of each group in a bucket."""
-        return {group: n for (at, group), n in self.numbers.items() if at == index}
 
 
 class Asking:
@@ -138,17 +146,17 @@ class Asking:
         )
 
     def _folded(self, want: Want, answers: Sequence[tuple[Part, list[Row]]]) -> Sheet:
-        numbers: dict[tuple[int, Group], int] = {}
+        buckets: dict[int, dict[Group, int]] = {}
         for part, rows in answers:
             if len(rows) >= MOST_ROWS:
                 raise Invalid("Validation failed: Range is too long to be counted at once")
             for row in rows:
                 # The first bucket after a change of the offset begins where the one before it ended.
                 index = 0 if want.time == "range" else self.span.index(max(row.at_ms, part.since_ms))
-                key = (index, row.by)
-                known = numbers.get(key)
-                numbers[key] = row.n if known is None else _together(want.measure, known, row.n)
-        return Sheet(numbers)
+                groups = buckets.setdefault(index, {})
+                known = groups.get(row.by)
+                groups[row.by] = row.n if known is None else _together(want.measure, known, row.n)
+        return Sheet(buckets)
 
 
 def _together(measure: Measure, one: int, other: int) -> int:

@@ -1,13 +1,15 @@
 """The charts of an author about what they wrote.
 
-Box: social. All that is counted lies by the author's own statuses and profile. Reading of direct statuses is left out:
-there a count would tell one person that another read it. So are bookmarks, which nobody but who sets them sees.
+Box: social. All that is counted lies by the author's own statuses and profile. Direct statuses leave no facts, and what
+engines might hold of them is left out: a count would tell one person that another read it. So are bookmarks, which
+nobody but who sets them sees.
 """
 
 from townsquare.social.insights.charts import Chart, HoursOfWeek, Series, Split, Sums, TopStatuses, Where
 from townsquare.social.insights.tables import REACTIONS, READ
 
 _SAMPLED = "Impressions are sampled where there are many, may be lost, and say sent, not read. Kept for 400 days."
+_BEGUN = ("follow", "past_follow")
 _WAS_READ: Where = (("visibility", READ),)
 
 AUTHOR_CHARTS: tuple[Chart, ...] = (
@@ -76,8 +78,8 @@ AUTHOR_CHARTS: tuple[Chart, ...] = (
         audience="author",
         shape=Sums(
             series=(
-                Series(name="gained", title="Gained", plus=("follow",), minus=("unfollow",)),
-                Series(name="follow", title="Follows", plus=("follow",)),
+                Series(name="gained", title="Gained", plus=_BEGUN, minus=("unfollow",)),
+                Series(name="follow", title="Follows", plus=_BEGUN),
                 Series(name="unfollow", title="Unfollows", plus=("unfollow",)),
             )
         ),
@@ -106,7 +108,7 @@ AUTHOR_CHARTS: tuple[Chart, ...] = (
         name="my_posts",
         title="Your posts with the most reactions or impressions",
         about="Statuses of yours that somebody read or reacted to in the time.",
-        limits=_SAMPLED + " Direct posts show reactions only.",
+        limits=_SAMPLED + " Direct posts are left out.",
         kind="table",
         unit="acts",
         audience="author",

@@ -90,7 +90,7 @@ async def _split(asking: Asking, want: Want, shape: Split) -> list[Line]:
     gaps = asking.gaps(want.kinds)
     lines = []
     for value in values:
-        numbers: Values = [None if gap else chosen.numbers.get((n, (value,))) for n, gap in enumerate(gaps)]
+        numbers: Values = [None if gap else chosen.of_bucket(n).get((value,)) for n, gap in enumerate(gaps)]
         if not gauge:
             numbers = [None if gap else number or 0 for number, gap in zip(numbers, gaps, strict=True)]
         lines.append(_named(str(value), str(value) or shape.nothing, numbers, greatest=gauge))

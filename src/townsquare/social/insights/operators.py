@@ -129,7 +129,7 @@ PEOPLE: tuple[Chart, ...] = (
         audience="operator",
         shape=Sums(
             series=(
-                Series(name="follow", title="Follows", plus=("follow",), own="actor"),
+                Series(name="follow", title="Follows", plus=("follow", "past_follow"), own="actor"),
                 Series(name="unfollow", title="Unfollows", plus=("unfollow",), own="actor"),
             )
         ),
@@ -271,7 +271,7 @@ ACTIVITY: tuple[Chart, ...] = (
     Chart(
         name="searches",
         title="Searches by what was looked for, per {step}",
-        about="Searches for accounts, statuses or hashtags.",
+        about="Searches for accounts, statuses or hashtags; one for all of them counts with each.",
         limits="Kept for 400 days, and never the words. May be lost when a server dies.",
         kind="bars",
         unit="searches",
@@ -281,7 +281,7 @@ ACTIVITY: tuple[Chart, ...] = (
     Chart(
         name="searches_without_result",
         title="Searches that found nothing, %, per {step}",
-        about="A part of all searches.",
+        about="A part of all searches; one for accounts, statuses and hashtags counts with each.",
         limits="It cannot say whether there was anything to be found.",
         kind="lines",
         unit="percent",
