@@ -16,7 +16,12 @@ line.udp.enabled=false
 telemetry.enabled=false
 metrics.enabled=false
 shared.worker.count=2
-"""
+cairo.writer.data.append.page.size=128k
+cairo.writer.data.index.value.append.page.size=128k
+cairo.writer.data.index.key.append.page.size=64k
+cairo.wal.writer.data.append.page.size=128k
+cairo.o3.column.memory.size=128k
+"""  # pages are made whole on the disk, for each column of each table; by default they hold 16 MiB
 _MEMORY = "-Xmx384m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError"
 _PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
