@@ -187,6 +187,12 @@ async def _embedded_analytics(plan: _Plan) -> DuckAnalytics:
     return await DuckAnalytics.open(plan.path, manner=manner[plan.role])
 
 
+async def _elastic_analytics(plan: _Plan) -> Any:
+    from townsquare.analytics.elasticsearch import ElasticAnalytics
+
+    return await ElasticAnalytics.open(plan.url)
+
+
 async def _questdb_analytics(plan: _Plan) -> Any:
     from townsquare.analytics.questdb import QuestdbAnalytics
 
@@ -248,6 +254,8 @@ ENGINES: dict[str, dict[str, Open]] = {
     "analytics": {
         "embedded": _embedded_analytics,
         "memory": _memory_analytics,
+        "elasticsearch": _elastic_analytics,
+        "elasticsearchs": _elastic_analytics,
         "questdb": _questdb_analytics,
         "questdbs": _questdb_analytics,
     },

@@ -58,7 +58,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "local:bus"
     search: Annotated[str, _about("Where words are indexed: embedded:FILE or memory:.")] = "embedded:search.db"
     analytics: Annotated[
-        str, _about("Where facts about activity are counted: embedded:FILE, questdb://HOST:PORT or memory:.")
+        str,
+        _about(
+            "Where facts about activity are counted: embedded:FILE, elasticsearch://HOST:PORT, questdb://HOST:PORT or "
+            "memory:."
+        ),
     ] = "embedded:facts.duckdb"
     trends_reviewed: Annotated[
         bool, Meta(description="Whether a trend is shown only after the staff approved of it.")

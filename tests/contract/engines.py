@@ -15,6 +15,7 @@ import pytest
 
 from tests.contract.servers import mongo_server, servers
 from townsquare.analytics.duckdb import DuckAnalytics
+from townsquare.analytics.elasticsearch import ElasticAnalytics
 from townsquare.analytics.memory import MemoryAnalytics
 from townsquare.analytics.port import Analytics
 from townsquare.analytics.questdb import QuestdbAnalytics
@@ -67,7 +68,7 @@ QUEUE = [
     pytest.param("rabbitmq-quorum", marks=SERVERS),
 ]
 SEARCH = ["memory", "embedded"]
-ANALYTICS = ["memory", "duckdb", pytest.param("questdb", marks=SERVERS)]
+ANALYTICS = ["memory", "duckdb", pytest.param("elasticsearch", marks=SERVERS), pytest.param("questdb", marks=SERVERS)]
 # strict: memory, checked; chaos: SQLite, checked and in disorder
 STORES = [
     "memory",
@@ -176,6 +177,8 @@ async def open_search(engine: str, folder: Path, clock: Clock) -> Search:
 
 async def open_analytics(engine: str, folder: Path, clock: Clock) -> Analytics:
     """Facts; those of one folder are the same ones where the engine joins processes."""
+    if engine == "elasticsearch":
+        return await ElasticAnalytics.open(elasticsearch_url(folder))
     if engine == "questdb":
         return await QuestdbAnalytics.open(questdb_url(folder))
     return MemoryAnalytics() if engine == "memory" else await DuckAnalytics.open(folder / "facts.duckdb")
@@ -198,6 +201,12 @@ def kafka_url(folder: Path) -> str:
     """Kafka, with topics of the folder's own."""
     server = servers().url("kafka", needs="confluent_kafka")
     return f"{server}?prefix=t{zlib.crc32(bytes(folder)):08x}&partitions=8"
+
+
+def elasticsearch_url(folder: Path) -> str:
+    """Elasticsearch, with indices of the folder's own."""
+    url = servers().url("elasticsearch", needs="httptools")
+    return f"{url}?prefix=t{zlib.crc32(bytes(folder)):08x}"
 
 
 def questdb_url(folder: Path) -> str:
