@@ -326,6 +326,8 @@ async def open_ports(settings: Settings, *, watch: Watch | None = None, role: Ro
             await streaming.start()
         await outbox.start()
         stack.push_async_callback(outbox.close)
+        ports.facts.start()
+        stack.push_async_callback(ports.facts.close)
         yield ports
 
 

@@ -64,6 +64,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "memory:."
         ),
     ] = "embedded:facts.duckdb"
+    impression_sample: Annotated[
+        int,
+        Meta(description="One in so many pages is counted for how often posts are seen; 0: none.", ge=0, le=1_000_000),
+    ] = 1
     trends_reviewed: Annotated[
         bool, Meta(description="Whether a trend is shown only after the staff approved of it.")
     ] = False

@@ -1,6 +1,7 @@
 """Facts of what people do are those of a recount from the store, whatever order the work is done in."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,15 +10,32 @@ import pytest
 from tests.social.conftest import Town
 from townsquare.analytics.memory import MemoryAnalytics
 from townsquare.kit.snowflake import ms_of
-from townsquare.model.account import Account, User
+from townsquare.model.account import Account, Token, User
+from townsquare.model.errors import Unavailable
 from townsquare.model.facts import KINDS, Fact
+from townsquare.model.paging import Window
 from townsquare.model.tasks import EraseFacts
-from townsquare.social import accounts, bookmarks, edits, favourites, follows, polls, reblogs, relations, statuses
+from townsquare.queue.port import Message
+from townsquare.settings import Settings
+from townsquare.social import (
+    accounts,
+    bookmarks,
+    edits,
+    favourites,
+    follows,
+    polls,
+    reblogs,
+    relations,
+    statuses,
+    timelines,
+)
 from townsquare.social.drafts import PollDraft
+from townsquare.social.facts_desk import PAGES_A_FLUSH
 from townsquare.social.follows import FollowOptions
 from townsquare.social.pseudonyms import GRACE_MS, forget_keys, period_of
 from townsquare.store.port import Table
 from townsquare.store.tables import AUTHOR_LOG, FACT_KEYS, FOLLOWING, MINE, STATUSES, USERS
+from townsquare.workers.facts import expire_facts, note_queue
 
 Told = Counter[tuple[Any, ...]]
 _HIDDEN = ("direct",)
@@ -260,3 +278,100 @@ def test_periods_are_those_of_the_calendar(span: Any, at: int, start: str, end: 
     period = period_of(span, at)
     days = [datetime.fromtimestamp(ms / 1000, UTC).date().isoformat() for ms in (period.start_ms, period.end_ms)]
     assert days == [start, end]
+
+
+# What is noted --------------------------------------------------------------------------------------------------------
+
+
+async def flushed(town: Town) -> list[Fact]:
+    await town.ports.facts.flush()
+    await town.work()
+    return facts_of(town)
+
+
+def token(number: int, app: str = "") -> Token:
+    return Token(
+        token_hash=b"", token_id=number, account_id=1, client_id="", app_name=app, scopes=("read",), created_ms=0
+    )
+
+
+async def test_an_account_is_active_once_a_day_week_and_month(town: Town) -> None:
+    ann = await town.person("ann")
+    for number, app in ((1, "Ivory"), (2, "Tusky"), (1, "Ivory")):
+        town.ports.facts.see(token(number, app), ann)
+        await town.ports.facts.flush()
+    town.ports.facts.see(token(3), None)  # a program
+    told = await flushed(town)
+    assert Counter(fact.kind for fact in told) == {"active_day": 1, "active_week": 1, "active_month": 1, "session": 2}
+    assert {fact.app for fact in told if fact.kind == "session"} == {"Ivory", "Tusky"}
+    assert ann.account_id not in {fact.actor for fact in told}
+    (today,) = [fact for fact in told if fact.kind == "active_day"]
+    assert (today.at_ms, today.label, today.cohort) == (
+        period_of("day", town.clock.ms).start_ms,
+        "user",
+        ann.created_ms // 86_400_000,
+    )
+    town.clock.advance(seconds=86_400)  # from Monday to Tuesday, in the same month
+    await town.ports.facts.flush()
+    town.ports.facts.see(token(1, "Ivory"), ann)
+    told = await flushed(town)
+    assert Counter(fact.kind for fact in told) == {"active_day": 2, "active_week": 1, "active_month": 1, "session": 3}
+    assert len({fact.actor for fact in told if fact.kind == "active_day"}) == 2
+
+
+async def test_pages_beyond_what_a_flush_takes_are_stood_for(town: Town) -> None:
+    ann, bob = await town.person("ann"), await town.person("bob")
+    for n in range(3):
+        await town.post(bob, f"post {n}")
+    await town.post(ann, "my own is no impression")
+    page = await timelines.public(town.ports, ann.account_id, Window(limit=20))
+    assert len(page.views) == 4
+    for _ in range(100):
+        town.ports.facts.show(ann.account_id, page.views, "public")
+    told = [fact for fact in await flushed(town) if fact.kind == "impression"]
+    assert len(told) == 3 * PAGES_A_FLUSH
+    assert sum(fact.value for fact in told) == 300
+    assert {(fact.author, fact.label, fact.visibility) for fact in told} == {(bob.account_id, "public", "public")}
+    assert len({fact.actor for fact in told}) == 1
+
+
+async def test_a_sample_stands_for_all(town: Town) -> None:
+    bob = await town.person("bob")
+    await town.post(bob, "hi")
+    page = await timelines.public(town.ports, 0, Window(limit=20))
+    ports = replace(town.ports, settings=Settings(impression_sample=10))
+    for _ in range(100):
+        ports.facts.show(0, page.views, "public")
+        await ports.facts.flush()
+    told = [fact for fact in await flushed(town) if fact.kind == "impression"]
+    assert [(fact.value, fact.actor) for fact in told] == [(10, 0)] * 10
+
+
+async def test_what_the_queue_cannot_take_is_dropped_and_counted(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, desk = await town.person("ann"), town.ports.facts
+
+    async def away(*_: Any) -> None:
+        raise Unavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(town.ports.queue, "put", away)
+        desk.see(token(1), ann)
+        desk.search(ann.account_id, {"accounts": 3})
+        await desk.flush()
+    assert desk.dropped == 5
+    desk.see(token(1), ann)  # is told again, although it was seen
+    assert Counter(fact.kind for fact in await flushed(town))["active_day"] == 1
+
+
+async def test_what_the_clock_tells(town: Town) -> None:
+    await town.ports.queue.put([Message(lane="mail", key=1, id=1, body=b"")])
+    town.clock.advance(seconds=5)
+    await note_queue(town.ports)
+    await note_queue(town.ports)
+    told = [fact for fact in await flushed(town) if fact.kind == "queue_age"]
+    assert [(fact.label, fact.amount) for fact in told if fact.amount] == [("mail", 5_000)]
+    await expire_facts(town.ports)
+    assert facts_of(town) == told
+    town.clock.advance(seconds=91 * 86_400)
+    await expire_facts(town.ports)
+    assert facts_of(town) == []

@@ -116,6 +116,7 @@ def of_ports(ports: Ports) -> list[Reading]:
     return [
         *sources.cache(ports.cache.tallies()),
         Reading("townsquare_outbox_waiting", (), ports.outbox.waiting),
+        Reading("townsquare_facts_dropped_total", (), ports.facts.dropped),
         Reading("townsquare_pool_in_hand", ("passwords",), ports.passwords.in_hand),
     ]
 

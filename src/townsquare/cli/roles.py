@@ -31,6 +31,7 @@ from townsquare.web.server.app import App
 from townsquare.web.server.protocol import OneWriteProtocol
 from townsquare.web.streaming.hub import Hub
 from townsquare.web.streaming.payloads import payloads_of
+from townsquare.workers.facts import LaneFaults
 from townsquare.workers.jobs import Jobs
 from townsquare.workers.lanes import LANES
 from townsquare.workers.runner import Runner, drain
@@ -124,6 +125,7 @@ def run_workers(settings: Settings, lanes: Sequence[str], ready: Callable[[], No
         scheduler = Scheduler(ports, ALL_PERIODIC, owner=f"{socket.gethostname()}:{os.getpid()}:{ports.new_id()}")
 
         outlook.counted.append(lambda: of_workers(runner, scheduler))
+        ports.facts.ask_each_minute(LaneFaults(runner.counts, ports.new_id()))
 
         def stop() -> None:
             readiness.stop()

@@ -44,6 +44,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("townsquare_feed_pushes_total", _C, (), "Accounts whose home timeline a status was sent to."),
     Family("townsquare_feed_deliveries_total", _C, (), "Rings among them that took it: the fan-out's deliveries."),
     Family("townsquare_outbox_waiting", _G, (), "Acts whose tasks the queue does not have yet."),
+    Family("townsquare_facts_dropped_total", _C, (), "Facts for the analytics that were noted and lost."),
     Family("townsquare_tasks_total", _C, ("lane", "outcome"), "Tasks: done, dropped, failed tries, retried, parked."),
     Family("townsquare_task_seconds", _H, ("lane",), "Calls of tasks' handlers."),
     Family("townsquare_scheduler_leads", _G, (), "1 for the worker process that does the periodic work."),

@@ -181,7 +181,7 @@ KINDS: dict[str, Kind] = {
     ),
     "error": Kind(about="A fault of ours.", fields=("label",), label="web or the lane", privacy="machine", days=400),
     "queue_age": Kind(
-        about="How long the oldest message of a lane waits; taken each minute.",
+        about="How long the oldest message of a lane waits; taken each minute, each ten where none waits.",
         fields=("amount", "label"),
         label="the lane",
         unit="ms",
@@ -189,9 +189,9 @@ KINDS: dict[str, Kind] = {
         days=90,
     ),
     "storage": Kind(
-        about="What is stored; taken each hour.",
+        about="What is stored; taken each hour. The store where it is a file of ours.",
         fields=("amount", "label"),
-        label="store, media or facts",
+        label="store or facts",
         unit="bytes",
         privacy="machine",
     ),

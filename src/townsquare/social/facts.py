@@ -16,12 +16,21 @@ from townsquare.model.status import Media, Status
 from townsquare.model.tasks import FACTS_AT_ONCE, RecordFacts
 
 BOOKMARK = "bookmark"
+_ROOM, _FACT_BYTES = 200_000, 300  # of a message; of a fact without its label, at most
 _KINDS = {"favourite": "favourite", "reblog": "boost"}  # of reactions
 
 
 def told(facts: Sequence[Fact]) -> list[RecordFacts]:
-    """The tasks that bring these facts into the analytics, as few as may be."""
-    return [RecordFacts(tuple(facts[start : start + FACTS_AT_ONCE])) for start in range(0, len(facts), FACTS_AT_ONCE)]
+    """The tasks that bring these facts into the analytics, as few as may be: a message has its limits."""
+    tasks, some, room = list[RecordFacts](), list[Fact](), _ROOM
+    for fact in facts:
+        needs = _FACT_BYTES + 4 * len(fact.label)
+        if some and (len(some) == FACTS_AT_ONCE or needs > room):
+            tasks.append(RecordFacts(tuple(some)))
+            some, room = [], _ROOM
+        some.append(fact)
+        room -= needs
+    return [*tasks, RecordFacts(tuple(some))] if some else tasks
 
 
 def ended(facts: Iterable[Fact]) -> list[Fact]:

@@ -17,6 +17,7 @@ from townsquare.media.studio import Studio
 from townsquare.queue.port import Queue
 from townsquare.search.port import Search
 from townsquare.settings import Settings
+from townsquare.social.facts_desk import FactsDesk
 from townsquare.social.outbound import Outbound
 from townsquare.social.outbox import Outbox
 from townsquare.social.passwords import Passwords
@@ -48,7 +49,16 @@ class Ports:
     film_studio: FilmStudio = field(default_factory=FilmStudio)
     outbound: Outbound = field(default_factory=Outbound)
     pseudonyms: Pseudonyms = field(default_factory=Pseudonyms)
+    facts: FactsDesk = field(default_factory=FactsDesk)
     views: Views = field(default_factory=Views)
 
     def __post_init__(self) -> None:
         self.views.follow(self.cache)
+        self.facts.belong(
+            store=self.store,
+            queue=self.queue,
+            clock=self.clock,
+            pseudonyms=self.pseudonyms,
+            new_id=self.new_id,
+            sample=self.settings.impression_sample,
+        )

@@ -35,6 +35,8 @@ async def issue_token(ports: Ports, *, account_id: int, app: App | None, scopes:
     )
     found = [Put(ACCOUNT_TOKENS, AccountTokenRow(account_id=account_id, token_hash=token.token_hash))]
     await ports.store.write(found if account_id else [], [Put(TOKENS, token)])
+    if account_id:
+        ports.facts.log_in(account_id, token.token_id, token.app_name)
     return secret, token
 
 

@@ -9,6 +9,7 @@ from typing import cast
 from townsquare.social.ports import Ports
 from townsquare.web.live_pages import LivePages
 from townsquare.web.pages.errors import error_page
+from townsquare.web.request_facts import RequestFacts
 from townsquare.web.routes import Route
 from townsquare.web.server.app import App, make_app
 from townsquare.web.server.table import ALL_ROUTES
@@ -29,7 +30,7 @@ def declared_routes() -> tuple[Route, ...]:
 
 def web_app(ports: Ports, hub: Hub, *, more_routes: Sequence[Route] = ()) -> App:
     """The application of one web process; the hub lives as long as it serves."""
-    return make_app(
+    app = make_app(
         ports,
         all_routes(hub, more_routes),
         error_page=error_page,
@@ -37,3 +38,5 @@ def web_app(ports: Ports, hub: Hub, *, more_routes: Sequence[Route] = ()) -> App
         startup=[hub.start],
         shutdown=[hub.stop],
     )
+    ports.facts.ask_each_minute(RequestFacts(app, ports.new_id()))
+    return app

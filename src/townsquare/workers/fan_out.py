@@ -13,6 +13,7 @@ from townsquare.model.events import StatusEvent, encode_event
 from townsquare.model.status import Status
 from townsquare.model.tasks import FanOutChange, FanOutStatus
 from townsquare.social.audience import Audience, audiences, receivers
+from townsquare.social.facts import delivery_fact
 from townsquare.social.hydrate import drop_statuses
 from townsquare.social.ports import Ports
 from townsquare.store.statuses import get_statuses, log_rows
@@ -37,6 +38,7 @@ async def fan_out_statuses(tasks: Sequence[FanOutStatus], ports: Ports) -> None:
         for accounts in receivers(row, found[row.author], parent, languages.get(row.boost_of, row.language)):
             await ports.feeds.push(accounts, row.status_id, Reason.FOLLOW)
         _tell(ports, row, "update")
+        ports.facts.note(delivery_fact(row, ports.clock.now_ms()))
 
 
 def _answers_another(row: Status) -> bool:

@@ -36,6 +36,7 @@ ALL_JOBS: Jobs = {
 
 ALL_PERIODIC: tuple[Periodic, ...] = (
     *PERIODIC,
+    *facts.PERIODIC,
     Periodic(name="server_stats", every_s=300.0, handler=count_server),
     Periodic(name="trends", every_s=120.0, handler=refresh_trends),
 )

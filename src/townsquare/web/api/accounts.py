@@ -44,7 +44,9 @@ async def many(request: Request, ports: Ports) -> Response:
 
 async def one(request: Request, ports: Ports) -> Response:
     """One account."""
-    return Response((await accounts.shown(ports, request.id())).json)
+    shown = await accounts.shown(ports, request.id())
+    ports.facts.view_profile(request.account_id, shown.account.account_id)
+    return Response(shown.json)
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +187,7 @@ async def statuses(request: Request, ports: Ports) -> Response:
     found, last = await accounts.account_statuses(
         ports, account_id=request.id(), viewer=viewer, window=page, wanted=wanted
     )
+    ports.facts.show(request.account_id, found, "profile")
     return status_list(request, found, page, last)
 
 

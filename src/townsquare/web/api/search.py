@@ -52,6 +52,8 @@ async def search(request: Request, ports: Ports) -> Response:
     if asked.account_id and author is None:
         return Response(b'{"accounts":[],"statuses":[],"hashtags":[]}')
     found = await searches.search(ports, wanted, viewer=await viewer_of(ports, request.account_id))
+    results = {"accounts": found.accounts, "statuses": found.statuses, "hashtags": found.tags}
+    ports.facts.search(request.account_id, {key: len(each) for key, each in results.items() if asked.type in ("", key)})
     base = ports.settings.base
     tags = [tag_json(each.name, base, tag_id=each.tag_id, history=each.history) for each in found.tags]
     parts = (

@@ -121,7 +121,9 @@ async def create(request: Request, ports: Ports) -> Response:
 
 async def get(request: Request, ports: Ports) -> Response:
     """One status."""
-    return await _shown(request, ports, request.id())
+    view = await visible(ports, request.id(), await viewer_of(ports, request.account_id))
+    ports.facts.show(request.account_id, (view,), "page")
+    return Response(status_json(view))
 
 
 async def get_many(request: Request, ports: Ports) -> Response:
@@ -134,6 +136,7 @@ async def get_many(request: Request, ports: Ports) -> Response:
 async def context(request: Request, ports: Ports) -> Response:
     """What stands above and below a status in its thread."""
     above, below = await thread_around(ports, request.id(), await viewer_of(ports, request.account_id))
+    ports.facts.show(request.account_id, (*above, *below), "thread")
     return Response(b'{"ancestors":%b,"descendants":%b}' % (status_list_json(above), status_list_json(below)))
 
 

@@ -31,7 +31,7 @@ class _Tag(msgspec.Struct, frozen=True):
 
 async def home(request: Request, ports: Ports) -> Response:
     """Statuses of those whom the account follows, and its own."""
-    return _page(request, await timelines.home(ports, request.account_id, window(request)))
+    return _page(request, ports, await timelines.home(ports, request.account_id, window(request)), "home")
 
 
 async def public(request: Request, ports: Ports) -> Response:
@@ -39,7 +39,8 @@ async def public(request: Request, ports: Ports) -> Response:
     form, page = request.read(_Public), window(request)
     if form.remote:
         return Response(b"[]")
-    return _page(request, await timelines.public(ports, request.account_id, page, only_media=form.only_media))
+    found = await timelines.public(ports, request.account_id, page, only_media=form.only_media)
+    return _page(request, ports, found, "public")
 
 
 async def tag(request: Request, ports: Ports) -> Response:
@@ -51,7 +52,7 @@ async def tag(request: Request, ports: Ports) -> Response:
         also=_names(form.any), every=_names(form.all), none=_names(form.none), only_media=form.only_media
     )
     name = request.path_params["hashtag"].lower().removeprefix("#")
-    return _page(request, await timelines.hashtag(ports, request.account_id, name, page, wanted=wanted))
+    return _page(request, ports, await timelines.hashtag(ports, request.account_id, name, page, wanted=wanted), "tag")
 
 
 def _names(tags: list[str]) -> tuple[str, ...]:
@@ -63,7 +64,8 @@ async def of_list(request: Request, ports: Ports) -> Response:
     raise NotFound
 
 
-def _page(request: Request, page: TimelinePage) -> Response:
+def _page(request: Request, ports: Ports, page: TimelinePage, where: str) -> Response:
+    ports.facts.show(request.account_id, page.views, where)
     limit = page_limit(request)
     count = 0 if not page.newest else min(len(page.views), limit - 1) or 1 if page.is_end else limit
     return Response(status_list_json(page.views), headers=link_header(request, page.newest, page.oldest, count, limit))

@@ -42,6 +42,8 @@ async def profile(request: Request, ports: Ports) -> Response:
     views, last = await accounts.account_statuses(
         ports, account_id=account.account_id, viewer=viewer, window=page, wanted=_TABS[tab][1]
     )
+    ports.facts.view_profile(request.account_id, account.account_id)
+    ports.facts.show(request.account_id, views, "profile")
     newest = views[0].status.status_id if views else None
     oldest = (views[-1].status.status_id if views else None) if page.forward else last
     is_first = page.below is None and page.above is None

@@ -43,6 +43,8 @@ async def search(request: Request, ports: Ports) -> Response:
         viewer = await viewer_of(ports, request.account_id)
         wanted = Wanted(words=words, kind=kind, window=Window(limit=limit), offset=offset)
         found = await searches.search(ports, wanted, viewer=viewer)
+        results = {"accounts": found.accounts, "statuses": found.statuses, "hashtags": found.tags}
+        ports.facts.search(request.account_id, {key: len(each) for key, each in results.items() if kind in ("", key)})
         count = max(len(found.accounts), len(found.statuses), len(found.tags))
         parts += [_bar(words, kind), await _found(request, ports, found)]
         if not count:

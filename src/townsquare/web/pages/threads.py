@@ -40,6 +40,8 @@ async def thread(request: Request, ports: Ports) -> Response:
         return redirect(path_of(view.reblog), status=302)
     status = view.status
     above, below = await context(ports, status.status_id, await viewer_of(ports, request.account_id))
+    ports.facts.show(request.account_id, (view,), "page")
+    ports.facts.show(request.account_id, (*above, *below), "thread")
     now_ms = ports.clock.now_ms()
     upper = [post(each, Look(now_ms=now_ms, place=ANCESTOR)) for each in above]
     write = None

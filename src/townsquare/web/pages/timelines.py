@@ -24,6 +24,7 @@ async def home(request: Request, ports: Ports) -> Response:
     if request.session is None or request.session.user is None:
         return await front.welcome(request, ports)
     page = await timelines.home(ports, request.account_id, window(request, _PAGE, _PAGE))
+    ports.facts.show(request.account_id, page.views, "home")
     nothing = empty("Nothing here yet. Find people to follow.", action=("See who is here", "/local"))
     write = composer(request, Entry(), action="/do/post", user=request.session.user) if _is_first(request) else None
     body = join(write, _listed(request, ports, page, label="Home", nothing=nothing))
@@ -34,6 +35,7 @@ async def home(request: Request, ports: Ports) -> Response:
 async def local(request: Request, ports: Ports) -> Response:
     """The newest public posts of this server."""
     page = await timelines.public(ports, request.account_id, window(request, _PAGE, _PAGE))
+    ports.facts.show(request.account_id, page.views, "public")
     body = _listed(request, ports, page, label="Local", nothing=empty("Nobody has posted anything yet."))
     bar = timeline_tabs("local") if request.session else None
     view = View(title="Local", body=body, bar=bar, place="local", live=_live(request, "local"))
@@ -46,6 +48,7 @@ async def hashtag(request: Request, ports: Ports) -> Response:
     if name is None:
         raise NotFound
     page = await timelines.hashtag(ports, request.account_id, name, window(request, _PAGE, _PAGE), wanted=TagFilter())
+    ports.facts.show(request.account_id, page.views, "tag")
     body = _listed(request, ports, page, label=f"#{name}", nothing=empty(f"Nobody has used #{name} here yet."))
     return await show(request, ports, View(title=f"#{name}", body=body, place="tags"))
 

@@ -141,7 +141,9 @@ class App:
             request.secret_key = self._secret_key or await self._learn_secret_key()
         request.session = await find_caller(ports, request)
         own += await self._limiter.count(request)
-        request.session = admitted(route, request.session)
+        session = request.session = admitted(route, request.session)
+        if session is not None:
+            ports.facts.see(session.token, session.account)
         await take_body(request, receive, folder=self._folder)
         if route.html and request.method in _CHECKED_METHODS:
             check_csrf(request)
