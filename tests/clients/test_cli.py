@@ -243,6 +243,7 @@ def test_doctor_looks_and_makes_nothing(shell: Shell, monkeypatch: pytest.Monkey
     checks = {each["check"]: each for each in shell.json("doctor")["checks"]}
     assert all(each["ok"] for each in checks.values())
     assert checks["store: schema version"]["level"] == "ok"
+    assert "analytics: facts" in checks
     monkeypatch.setenv("PATH", "")
     done = shell.type("doctor")
     assert done.exit_code == 1

@@ -83,7 +83,8 @@ async def _of_engine(now: Settings, box: str, looked: set[str]) -> list[Finding]
     from townsquare.boot import open_engine  # noqa: PLC0415 - heavy, so that --help is quick
 
     url: str = getattr(now, box)
-    server = f"{url.split(':', 1)[0]}://{urlsplit(url).netloc}"
+    scheme, at = url.split(":", 1)[0], urlsplit(url).netloc
+    server = f"{scheme}://{at}" if at else url  # a file is a box's own
     found: list[Finding] = []
     async with open_engine(now, box) as engine:
         if isinstance(engine, Examines) and (box in ("store", "queue") or server not in looked):
