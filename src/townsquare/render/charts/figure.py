@@ -108,7 +108,7 @@ def _below(picture: Picture) -> Child:
 def _table(picture: Picture) -> Markup:
     head = tag("tr", [tag("th", name, scope="col") for name in columns(picture)])
     rows = [
-        tag("tr", tag("th", _row_name(picture, at), scope="row"), [tag("td", grouped(v)) for v in _values(picture, at)])
+        tag("tr", tag("th", row_name(picture, at), scope="row"), [tag("td", grouped(v)) for v in _values(picture, at)])
         for at in range(picture.size)
     ]
     table = tag("table", tag("caption", picture.title, class_="visually-hidden"), tag("thead", head),
@@ -116,7 +116,8 @@ def _table(picture: Picture) -> Markup:
     return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=f"Table: {picture.title}")
 
 
-def _row_name(picture: Picture, at: int) -> str:
+def row_name(picture: Picture, at: int) -> str:
+    """What stands before a row of the table."""
     name = bucket_name(picture.starts_ms[at], picture.step, picture.zone) if picture.starts_ms else picture.labels[at]
     return name + _SO_FAR if at == picture.unfinished else name
 

@@ -32,6 +32,11 @@ def _content(name: str) -> bytes:
     return (files(__package__) / "static" / name).read_bytes()
 
 
+def text_of(name: str) -> str:
+    """A file of the pages as text, for a page that must hold all it needs."""
+    return _content(name).decode()
+
+
 @functools.cache
 def address(name: str) -> str:
     """Where a file is to be had.
