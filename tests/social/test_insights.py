@@ -288,6 +288,18 @@ async def test_labels_used_most(full: Town, name: str, kind: str) -> None:
         assert people == sum(n != 0 for n in users.values())
 
 
+async def test_people_of_labels_that_are_used_very_often(town: Town) -> None:
+    """Too often for one answer that names each use."""
+    at_ms = town.clock.ms
+    told_tags = [
+        Fact(id=n + 1, kind="tag", at_ms=at_ms, value=30_000, actor=n % 3, label=("cats", "dogs")[n % 2])
+        for n in range(8)
+    ]
+    await town.ports.analytics.put([*told_tags, told("storage", at_ms)])
+    answer = await ask(town.ports, "top_tags", Asked(), account=BOSS)
+    assert (answer.labels, line(answer, "people").values) == (("cats", "dogs"), (3, 3))
+
+
 async def test_the_posts_with_most_reactions_are_public_and_still_there(town: Town) -> None:
     ann, bob = await town.person("ann"), await town.person("bob")
     gone = await town.person("gone", suspended=True)

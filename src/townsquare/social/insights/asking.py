@@ -28,8 +28,7 @@ class Want(msgspec.Struct, frozen=True, kw_only=True):
     by: tuple[Field, ...] = ()
     where: Where = ()
     own: Field = "author"  # the field that names an author who asks
-    # By bucket; each bucket by a question of its own, where its days have too many groups; or the whole range as one.
-    time: Literal["buckets", "each", "range"] = "buckets"
+    time: Literal["buckets", "range"] = "buckets"  # by bucket, or the whole range as one
     spread: bool = False
     limit: int = MOST_ROWS
 
@@ -111,8 +110,6 @@ class Asking:
         parts = {"range": [Part(span.since_ms, span.until_ms, 0)]}
         if "buckets" in times:
             parts["buckets"] = span.parts()
-        if "each" in times:
-            parts["each"] = [Part(*span.bucket(index), 0) for index in range(len(span.starts))]
         return parts
 
     def gaps(self, kinds: Iterable[str]) -> list[bool]:

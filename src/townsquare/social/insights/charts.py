@@ -27,7 +27,6 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     measure: Measure = "value"
     over: tuple[str, ...] = ()  # kinds of the divisor; none: no ratio
     over_where: Where = ()
-    over_minus: tuple[str, ...] = ()
     scale: int = 1  # of ratios: 100 for percent
     ending: str = ""  # only labels that end so, in what is divided
     own: Field = "author"  # of charts for authors: the field that names them

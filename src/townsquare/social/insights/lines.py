@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from townsquare.analytics.port import Field
 from townsquare.model.facts import DAY_MS, band_start
 from townsquare.model.insights import Line, Number
 from townsquare.social.insights.asking import Asking, Sheet, Want, shown
@@ -15,51 +16,51 @@ from townsquare.social.insights.charts import Active, Percentiles, Series, Split
 MOST_LINES = 6  # what a reader can tell apart
 _ACTIVE = {"day": "active_day", "week": "active_week", "month": "active_month"}
 _PERCENTILES = ((50, "Median"), (90, "90th percentile"), (99, "99th percentile"))
-_NOTHING = Sheet({})
 Values = list[Number | None]
 
 
 async def sums(asking: Asking, shape: Sums) -> list[Line]:
-    """A line for each series. Cost: one request."""
-    wants = [_wants(series) for series in shape.series]
-    sheets = iter(await asking.sheets([want for each in wants for want in each.values()]))
-    return [
-        _line(asking, series, {role: next(sheets) for role in each})
-        for series, each in zip(shape.series, wants, strict=True)
-    ]  # fmt: skip
+    """A line for each series. Cost: one request, with a question for all that is counted in the same way."""
+    wants: dict[Want, set[str]] = {}
+    for series in shape.series:
+        for want, kinds in _wants(series):
+            wants.setdefault(want, set()).update(kinds)
+    asked = [replace(want, kinds=tuple(sorted(kinds))) for want, kinds in wants.items()]
+    sheets = dict(zip(wants, await asking.sheets(asked), strict=True))
+    return [_line(asking, series, sheets) for series in shape.series]
 
 
-def _wants(series: Series) -> dict[str, Want]:
-    """What a series is made of, by the part that it plays."""
-    dividend = Want(kinds=series.plus, measure=series.measure, where=series.where, own=series.own)
-    divisor = Want(kinds=series.over, where=series.over_where, own=series.own)
-    wants = {
-        "plus": replace(dividend, by=("label",)) if series.ending else dividend,
-        "minus": replace(dividend, kinds=series.minus),
-        "over": divisor,
-    }
-    return {role: want for role, want in wants.items() if want.kinds}
+def _wants(series: Series) -> list[tuple[Want, tuple[str, ...]]]:
+    """What a series counts, and what it is divided by: each without its kinds, so that others can share it."""
+    by: tuple[Field, ...] = ("kind", "label") if series.ending else ("kind",)
+    dividend = Want(kinds=(), measure=series.measure, by=by, where=series.where, own=series.own)
+    divisor = Want(kinds=(), by=("kind",), where=series.over_where, own=series.own)
+    wants = [(dividend, (*series.plus, *series.minus))]
+    return [*wants, (divisor, series.over)] if series.over else wants
 
 
-def _line(asking: Asking, series: Series, sheets: dict[str, Sheet]) -> Line:
-    minus, over = sheets.get("minus", _NOTHING), sheets.get("over")
+def _line(asking: Asking, series: Series, sheets: dict[Want, Sheet]) -> Line:
+    counted, *divided = [(sheets[want], kinds) for want, kinds in _wants(series)]
     gaps = asking.gaps((*series.plus, *series.minus, *series.over))
-    counts: list[int | None] = [
-        None if gap else _of_ending(sheets["plus"], index, series.ending) - minus.at(index)
-        for index, gap in enumerate(gaps)
-    ]
-    if over is None:
+    counts: list[int | None] = [None if gap else _count(counted[0], index, series) for index, gap in enumerate(gaps)]
+    if not divided:
         return _named(series.name, series.title, list(counts))
-    values = [None if n is None else _ratio(n, over.at(index), series.scale) for index, n in enumerate(counts)]
+    over = [sum(divided[0][0].at(index, (kind,)) for kind in series.over) for index in range(len(gaps))]
+    values = [None if n is None else _ratio(n, over[index], series.scale) for index, n in enumerate(counts)]
     known = [index for index, gap in enumerate(gaps) if not gap]
-    total = _ratio(sum(counts[index] or 0 for index in known), sum(over.at(index) for index in known), series.scale)
+    total = _ratio(sum(counts[index] or 0 for index in known), sum(over[index] for index in known), series.scale)
     return Line(name=series.name, title=series.title, values=tuple(values), total=total)
 
 
-def _of_ending(sheet: Sheet, index: int, ending: str) -> int:
-    if not ending:
-        return sheet.at(index)
-    return sum(n for (label,), n in sheet.of_bucket(index).items() if str(label).endswith(ending))
+def _count(sheet: Sheet, index: int, series: Series) -> int:
+    """What is for, less what is against."""
+    count = 0
+    for (kind, *label), n in sheet.of_bucket(index).items():
+        if kind in series.plus:
+            count += n if not series.ending or str(label[0]).endswith(series.ending) else 0
+        elif kind in series.minus:
+            count -= n
+    return count
 
 
 def _ratio(count: int, divisor: int, scale: int) -> Number | None:
@@ -86,7 +87,7 @@ async def _split(asking: Asking, want: Want, shape: Split) -> list[Line]:
     has_rest = len(values) > MOST_LINES
     values = values[: MOST_LINES - 1] if has_rest and not gauge else values[:MOST_LINES]
     only = replace(want, by=(shape.by,), where=(*want.where, (shape.by, tuple(values))))
-    chosen, everything = await asking.sheets([only, want])
+    chosen, *all_of_them = await asking.sheets([only, want] if has_rest and not gauge else [only])
     gaps = asking.gaps(want.kinds)
     lines = []
     for value in values:
@@ -94,7 +95,7 @@ async def _split(asking: Asking, want: Want, shape: Split) -> list[Line]:
         if not gauge:
             numbers = [None if gap else number or 0 for number, gap in zip(numbers, gaps, strict=True)]
         lines.append(_named(str(value), str(value) or shape.nothing, numbers, greatest=gauge))
-    if has_rest and not gauge:
+    for everything in all_of_them:
         rest: Values = [
             None if gap else everything.at(n) - sum(chosen.at(n, (value,)) for value in values)
             for n, gap in enumerate(gaps)

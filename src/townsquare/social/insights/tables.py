@@ -4,10 +4,12 @@ Box: social. Statuses are looked up when they are shown: what is gone, or not fo
 """
 
 from bisect import bisect_right
+from collections import Counter
 
 import msgspec
 from msgspec.structs import replace
 
+from townsquare.analytics.port import MOST_ROWS
 from townsquare.model.account import Visibility
 from townsquare.model.facts import DAY_MS
 from townsquare.model.insights import Line, Number
@@ -68,21 +70,30 @@ async def spread(asking: Asking, shape: Spread) -> Table:
 
 
 async def top_labels(asking: Asking, shape: TopLabels) -> Table:
-    """The labels used most often, and by how many people. Cost: two requests; the other has a question for each."""
+    """The labels used most often, and by how many people. Cost: two requests."""
     want = Want(kinds=(shape.kind,), by=("label",), time="range", own="actor")
     (ranked,) = await asking.sheets([replace(want, limit=ROWS)])
     uses = {str(label): n for (label,), n in ranked.groups().items()}
-    by_person = replace(want, by=("actor",), spread=True)
-    users = await asking.sheets([replace(by_person, where=(("label", (label,)),)) for label in uses])
-    people = tuple(sum(sheet.of_bucket(0).values()) for sheet in users)
+    people = await _people_of(asking, want, uses)
     return Table(
         labels=tuple(uses),
         links=tuple(f"/tags/{label}" if shape.kind == "tag" else label for label in uses),
         lines=[
             Line(name="uses", title="Posts", values=tuple(uses.values()), unit="posts"),
-            Line(name="people", title="People", values=people, unit="people"),
+            Line(name="people", title="People", values=tuple(people), unit="people"),
         ],
     )
+
+
+async def _people_of(asking: Asking, want: Want, uses: dict[str, int]) -> list[int]:
+    """By how many people each label was used: by one question where its rows are few enough, else by one for each."""
+    if sum(uses.values()) < MOST_ROWS:
+        (users,) = await asking.sheets([replace(want, by=("label", "actor"), where=(("label", tuple(uses)),))])
+        people = Counter(str(label) for label, _ in users.groups())
+        return [people[label] for label in uses]
+    by_person = replace(want, by=("actor",), spread=True)
+    sheets = await asking.sheets([replace(by_person, where=(("label", (label,)),)) for label in uses])
+    return [sum(sheet.of_bucket(0).values()) for sheet in sheets]
 
 
 async def top_statuses(asking: Asking, ports: Ports) -> Table:
@@ -98,7 +109,7 @@ async def top_statuses(asking: Asking, ports: Ports) -> Table:
     chosen: Where = (("object", ids),)
     acts, reads = await asking.sheets(
         [
-            replace(ranking, by=("object", "kind"), where=(*where, *chosen), limit=Want(kinds=()).limit),
+            replace(ranking, by=("object", "kind"), where=(*where, *chosen), limit=MOST_ROWS),
             Want(kinds=("impression",), by=("object",), where=(*_WAS_READ, *chosen), time="range"),
         ]
     )
@@ -146,13 +157,13 @@ async def _shown(ports: Ports, ids: list[int], author: int) -> dict[int, _Shown]
 
 async def cohort_counts(asking: Asking) -> tuple[Sheet, dict[tuple[int, int], int]]:
     """How many signed up in each period; and how many of those of one were seen in another, by (period of sign-up,
-    period). Cost: one request with a question for each period."""
+    period). Cost: one request; who was here is told under the first day of a period, so the rows are few."""
     span = asking.span
     days = tuple(range(span.since_ms // DAY_MS, span.until_ms // DAY_MS))
     sizes, seen = await asking.sheets(
         [
             Want(kinds=("sign_up",)),
-            Want(kinds=(SEEN[span.step],), by=("cohort",), where=(("cohort", days),), time="each"),
+            Want(kinds=(SEEN[span.step],), by=("cohort",), where=(("cohort", days),)),
         ]
     )
     back: dict[tuple[int, int], int] = {}
