@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import httpx
 
@@ -48,9 +48,18 @@ class Ledger:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+class Call(NamedTuple):
+    """One attempt of a client."""
+
+    at: float  # monotonic, when it ended
+    took_s: float
+    status: int  # 0: no answer
+    refusal: str = ""  # in its words, with the way that was asked
+
+
 class Acting(threading.Thread):
-    """One client that posts, replies, boosts and favourites until told to stop; each act is repeated until it is
-    acknowledged, with the same Idempotency-Key."""
+    """One client that posts, replies, boosts, favourites and reads until told to stop; each act is repeated until it is
+    acknowledged, with the same Idempotency-Key. What was acknowledged can be read at once."""
 
     def __init__(self, url: str, people: list[Person], ledger: Ledger, stop: threading.Event, seed: int) -> None:
         super().__init__()
@@ -58,16 +67,23 @@ class Acting(threading.Thread):
         self._random = random.Random(seed)
         self._seed, self._n = seed, 0
         self.faults: list[str] = []
+        self.calls: list[Call] = []
         self.longest_s = 0.0
+        # A connection for each request, as a kept one may go away with a process; certificates would take time.
+        self._client = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
 
     def run(self) -> None:
+        with self._client:
+            self._act()
+
+    def _act(self) -> None:
         while not self._stop_acting.is_set():
             person = self._random.choice(self._people)
             target = self._some_post()
             kind = (
                 "post"
                 if target is None
-                else self._random.choices(("post", "reply", "favourite", "boost"), (4, 2, 3, 1))[0]
+                else self._random.choices(("post", "reply", "favourite", "boost", "read"), (4, 2, 3, 1, 4))[0]
             )
             try:
                 getattr(self, f"_{kind}")(person, target)
@@ -109,24 +125,50 @@ class Acting(threading.Thread):
             if known != made["id"]:
                 self._ledger.doubled.append(f"boost of {target}: {known} and {made['id']}")
 
+    def _read(self, person: Person, target: str | None) -> None:
+        with self._ledger.lock:
+            text = self._ledger.posts[str(target)][1]
+        found = self._until_acknowledged(person, f"/api/v1/statuses/{target}", method="GET")
+        if found["content"] != f"<p>{text}</p>":
+            self.faults.append(f"{target} reads {found['content']!r}, and {text!r} was posted")
+        self._until_acknowledged(person, "/api/v1/timelines/home", method="GET")
+
     def _text(self, kind: str) -> str:
         self._n += 1
         return f"{kind} {self._seed}-{self._n}"
 
-    def _until_acknowledged(self, person: Person, path: str, form: dict[str, str], *, key: str = "") -> dict[str, Any]:
+    def _until_acknowledged(
+        self, person: Person, path: str, form: dict[str, str] | None = None, *, key: str = "", method: str = "POST"
+    ) -> Any:
         headers = {"Authorization": f"Bearer {person.token}", **({"Idempotency-Key": key} if key else {})}
         begun = time.monotonic()
         while time.monotonic() < begun + _ACKNOWLEDGED_WITHIN_S:
-            with suppress(httpx.TransportError):
-                answer = httpx.post(self._url + path, data=form, headers=headers, timeout=10)
-                if answer.status_code == 200:
-                    self.longest_s = max(self.longest_s, time.monotonic() - begun)
-                    found: dict[str, Any] = answer.json()
-                    return found
-                if answer.status_code < 500:
-                    raise AssertionError(f"{path}: {answer.status_code} {answer.text}")
+            answer = self._once(method, path, form, headers)
+            if answer is not None and answer.status_code == 200:
+                self.longest_s = max(self.longest_s, time.monotonic() - begun)
+                return answer.json()
+            if answer is not None and answer.status_code < 500:
+                raise AssertionError(f"{path}: {answer.status_code} {answer.text}")
             time.sleep(0.02)
         raise AssertionError(f"{path} was never acknowledged")
+
+    def _once(
+        self, method: str, path: str, form: dict[str, str] | None, headers: dict[str, str]
+    ) -> httpx.Response | None:
+        begun, answer = time.monotonic(), None
+        with suppress(httpx.TransportError):
+            answer = self._client.request(method, self._url + path, data=form, headers=headers)
+        ended = time.monotonic()
+        status = answer.status_code if answer is not None else 0
+        words = (
+            ""
+            if status == 200
+            else f"{method} {path.strip('/0123456789')}: {answer.text[:90] if answer else 'no answer'}"
+        )
+        self.calls.append(Call(ended, ended - begun, status, words))
+        if answer is not None and answer.status_code == 503 and "retry-after" not in answer.headers:
+            self.faults.append(f"{path}: 503 without Retry-After")
+        return answer
 
 
 @dataclass
@@ -139,6 +181,34 @@ class Findings:
     acts: dict[str, int] = field(default_factory=dict)
     quiet_s: float = 0.0
     longest_s: float = 0.0  # from an act to its acknowledgement
+
+
+@dataclass
+class Load:
+    """People who act, and what is known of it so far."""
+
+    place: "Place"
+    people: list[Person]
+    ledger: Ledger
+    clients: list[Acting]
+    findings: Findings
+
+    def calls(self, begun: float, ended: float) -> list[Call]:
+        """Those that ended between two monotonic times, in their order."""
+        return sorted(call for client in self.clients for call in list(client.calls) if begun <= call.at <= ended)
+
+    def until_homes_are_full(self, within_s: float) -> float:
+        """Until homes hold what was acknowledged by now; the seconds that took. Two of them: people go on acting."""
+        with self.ledger.lock:
+            wanted = {*self.ledger.posts, *self.ledger.replies}
+        begun = time.monotonic()
+        for person in self.people[:2]:
+            with self.place.client(person.token) as client:
+                eventually(
+                    lambda: wanted <= {row["id"] for row in _all(client, "/api/v1/timelines/home")},
+                    within_s=within_s,
+                )
+        return time.monotonic() - begun
 
 
 class Place(Protocol):
@@ -160,17 +230,17 @@ def run(data: Path, *, kills: int, pause_s: float = 1.0, seed: int = 1) -> Findi
     with live_server(data, "--web-processes", "2") as server:
         return under_load(
             server,
-            lambda findings: _kill(server, findings, kills=kills, pause_s=pause_s, chance=random.Random(seed)),
+            lambda load: _kill(server, load.findings, kills=kills, pause_s=pause_s, chance=random.Random(seed)),
             seed=seed,
         )
 
 
-def under_load(place: Place, harm: Callable[[Findings], None], *, seed: int = 1) -> Findings:
+def under_load(place: Place, harm: Callable[[Load], None], *, seed: int = 1) -> Findings:
     """People act while `harm` is done; then all is looked at."""
     findings, ledger = Findings(), Ledger()
     people = [
         Person(made["id"], made["username"], made["token"])
-        for made in (place.account(f"person{n}") for n in range(PEOPLE))
+        for made in (place.account(f"person{seed}x{n}") for n in range(PEOPLE))
     ]
     _follow_all(place, people)
     stop = threading.Event()
@@ -178,7 +248,7 @@ def under_load(place: Place, harm: Callable[[Findings], None], *, seed: int = 1)
     for client in clients:
         client.start()
     try:
-        harm(findings)
+        harm(Load(place, people, ledger, clients, findings))
     finally:
         stop.set()
         for client in clients:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.cluster_faults import run
+from tests.cluster.cluster_faults import Plan, run
 from tests.cluster.profiles import CASSANDRA, MONGO, Profile
 from tests.contract.engines import SERVERS
 from tests.engines.places import places
@@ -32,7 +32,7 @@ def test_each_server_and_process_dies_once(profile: Profile, tmp_path: Path, mon
     if profile is MONGO and os.environ.get("TOWNSQUARE_TEST_MONGO_URL"):
         pytest.skip("a MongoDB that somebody runs is not killed")
     _have_servers_of_its_own(tmp_path, monkeypatch)
-    found = run(profile, tmp_path, times=1, webs=2, workers=1)
+    found = run(profile, tmp_path, Plan(times=1, webs=2, workers=1)).findings
     assert found.faults == []
     assert set(found.kills.values()) == {1}
     assert min(found.acts.values()) > 0

@@ -8,7 +8,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,24 +26,43 @@ def _say(line: str) -> None:
 
 @contextmanager
 def cluster(
-    profile: Profile, folder: Path, *, webs: int = WEBS, workers: int = WORKERS, say: Callable[[str], None] = _say
+    profile: Profile,
+    folder: Path,
+    *,
+    webs: int = WEBS,
+    workers: int = WORKERS,
+    standing: bool = False,
+    say: Callable[[str], None] = _say,
 ) -> Iterator[Town]:
-    """A town on servers that are started for it, without data, and stopped behind it."""
-    with running(profile, say), town(folder, webs=webs, workers=workers, profile=profile) as made:
-        yield made
+    """A town on servers that are started for it, without data, and stopped behind it; on what runs if `standing`."""
+    with nullcontext() if standing else running(profile, say):
+        say("starting web and worker processes ...")
+        with town(folder, webs=webs, workers=workers, profile=profile) as made:
+            yield made
 
 
 @contextmanager
 def running(profile: Profile, say: Callable[[str], None]) -> Iterator[None]:
-    """The profile's servers, started without data and stopped behind it."""
+    """The profile's servers, started without data and stopped behind it.
+
+    Nodes of a store join one at a time, the others come up meanwhile.
+    """
     names = profile.servers
+    if there := [name for name in names if control.runs(name)]:
+        words = " ".join(there)
+        raise control.StartError(f"{', '.join(there)} run already: python3 -m tests.engines stop {words}")
+    others = [name for name in names if name not in profile.store]
+    if names:
+        say(f"starting {', '.join(names)} ...")
     try:
-        for name in names:  # one after another: nodes of a store join one at a time
-            if not control.start(name, fresh=True):
-                raise control.StartError(f"{name} runs already: python -m tests.engines stop {name}")
+        for name in [*others, *profile.store[:1]]:
+            control.start(name, fresh=True)
+        for name in names:
+            control.start(name, fresh=True)
             say(f"{name} answers after {control.wait(name):.1f} s: {control.url(name)}")
         yield
     finally:
+        say("stopping ...")
         for name in reversed(names):
             control.stop(name)
 
@@ -79,8 +98,8 @@ def main() -> int:
                      "--role", "owner", "--confirmed")  # fmt: skip
             print(f"{WEBS} web and {WORKERS} worker processes run behind NGINX", flush=True)
             if options.people:
+                print(f"{options.people} people move in ...", flush=True)
                 made.cli("seed", "--people", str(options.people))
-                print(f"{options.people} people live here", flush=True)
             print(f"Townsquare is ready: {made.url} (owner@example.org, {PASSWORD}). Ctrl-C stops it all.", flush=True)
             signal.pause()
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,11 @@ def start(name: str, *, fresh: bool = False) -> bool:
         return True
 
 
+def runs(name: str) -> bool:
+    """Whether it was started here and has not ended."""
+    return process.running(places().folder(name)) is not None
+
+
 def wait(name: str) -> float:
     """Wait until the server answers; the seconds that took.
 
@@ -70,6 +76,18 @@ def kill(name: str) -> None:
     """kill -9."""
     with _locked(name) as folder:
         process.kill(folder)
+
+
+def hang(name: str) -> None:
+    """Let it do nothing until `go_on`, while its connections stay."""
+    with _locked(name) as folder:
+        process.tell(folder, signal.SIGSTOP)
+
+
+def go_on(name: str) -> None:
+    """Let a server that hangs go on."""
+    with _locked(name) as folder:
+        process.tell(folder, signal.SIGCONT)
 
 
 def status(name: str) -> str:

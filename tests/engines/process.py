@@ -51,6 +51,11 @@ def kill(folder: Path) -> None:
     (folder / "pid").unlink(missing_ok=True)
 
 
+def tell(folder: Path, number: signal.Signals) -> None:
+    """Send a signal to it and whatever it started, without waiting."""
+    _signal(folder, number, within_s=0)
+
+
 def last_words(folder: Path, *, lines: int = 15) -> str:
     """The end of its log."""
     try:
