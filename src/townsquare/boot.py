@@ -27,6 +27,7 @@ from townsquare.model.errors import CannotStart, Unavailable
 from townsquare.queue.memory import MemoryQueue
 from townsquare.queue.port import Queue
 from townsquare.queue.sqlite import SqliteQueue
+from townsquare.search.elasticsearch import ElasticSearch
 from townsquare.search.embedded import EmbeddedSearch
 from townsquare.search.memory import MemorySearch
 from townsquare.settings import Settings, without_secrets
@@ -178,6 +179,10 @@ async def _embedded_search(plan: _Plan) -> EmbeddedSearch:
     return await EmbeddedSearch.open(plan.path, clock=plan.clock)
 
 
+async def _elastic_search(plan: _Plan) -> ElasticSearch:
+    return await ElasticSearch.open(plan.url)
+
+
 async def _memory_analytics(plan: _Plan) -> MemoryAnalytics:
     return MemoryAnalytics()
 
@@ -250,7 +255,12 @@ ENGINES: dict[str, dict[str, Open]] = {
         "redis": _redis_streaming,
         "rediss": _redis_streaming,
     },
-    "search": {"embedded": _embedded_search, "memory": _memory_search},
+    "search": {
+        "embedded": _embedded_search,
+        "memory": _memory_search,
+        "elasticsearch": _elastic_search,
+        "elasticsearchs": _elastic_search,
+    },
     "analytics": {
         "embedded": _embedded_analytics,
         "memory": _memory_analytics,

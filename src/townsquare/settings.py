@@ -56,7 +56,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     streaming: Annotated[
         str, _about("How processes tell each other news: local:FOLDER, redis://HOST:PORT or memory:.")
     ] = "local:bus"
-    search: Annotated[str, _about("Where words are indexed: embedded:FILE or memory:.")] = "embedded:search.db"
+    search: Annotated[
+        str,
+        _about(
+            "Where words are indexed: embedded:FILE, elasticsearch://[USER:PASSWORD@]HOST[:PORT][?prefix=NAME&shards=N"
+            "&replicas=N-M], elasticsearchs: under TLS, or memory:."
+        ),
+    ] = "embedded:search.db"
     analytics: Annotated[
         str,
         _about(

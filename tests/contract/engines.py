@@ -40,6 +40,7 @@ from townsquare.queue.memory import MemoryQueue
 from townsquare.queue.port import Queue
 from townsquare.queue.rabbitmq import RabbitQueue
 from townsquare.queue.sqlite import SqliteQueue
+from townsquare.search.elasticsearch import ElasticSearch
 from townsquare.search.embedded import EmbeddedSearch
 from townsquare.search.memory import MemorySearch
 from townsquare.search.port import Search
@@ -67,7 +68,7 @@ QUEUE = [
     pytest.param("rabbitmq", marks=SERVERS),
     pytest.param("rabbitmq-quorum", marks=SERVERS),
 ]
-SEARCH = ["memory", "embedded"]
+SEARCH = ["memory", "embedded", pytest.param("elasticsearch", marks=SERVERS)]
 ANALYTICS = ["memory", "duckdb", pytest.param("elasticsearch", marks=SERVERS), pytest.param("questdb", marks=SERVERS)]
 # strict: memory, checked; chaos: SQLite, checked and in disorder
 STORES = [
@@ -170,8 +171,19 @@ async def open_queue(engine: str, folder: Path, clock: Clock) -> Queue:
     return await RabbitQueue.open(rabbit_url(folder, kind=engine.partition("-")[2] or "classic"), clock=clock)
 
 
+class PassingElasticSearch(ElasticSearch):
+    """One whose indices go away at the end."""
+
+    async def close(self) -> None:
+        """Drop them first."""
+        await self.drop(list(await self.indices()))
+        await super().close()
+
+
 async def open_search(engine: str, folder: Path, clock: Clock) -> Search:
     """An index; those of one folder are the same one where the engine joins processes."""
+    if engine == "elasticsearch":
+        return await PassingElasticSearch.open(f"{elasticsearch_url(folder)}&refresh=true")
     return MemorySearch() if engine == "memory" else await EmbeddedSearch.open(folder / "search.db", clock=clock)
 
 

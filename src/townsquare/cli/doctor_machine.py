@@ -30,15 +30,15 @@ _DRIVERS = {
 }
 _ENGINE_BOXES = ("store", "cache", "feeds", "queue", "streaming", "search", "analytics", "media", "mail")
 _ONE_MACHINE = ("sqlite", "file", "local", "embedded", "memory")
-_SHARED_BOXES = (
-    "queue",
-    "streaming",
-    "cache",
-    "feeds",
-    "media",
-    "search",
-    "analytics",
-)  # where machines share the store
+_SHARED_ENGINES = {  # what machines share that share the store, by box
+    "queue": "kafka: or amqp:",
+    "streaming": "redis:",
+    "cache": "redis: or memcached:",
+    "feeds": "redis:",
+    "media": "s3:",
+    "search": "elasticsearch:",
+    "analytics": "elasticsearch: or questdb:",
+}
 _SECRET_FILES = ("townsquare.toml", "townsquare.db", "queue.db", "facts.duckdb")
 
 
@@ -135,8 +135,9 @@ def _modes(now: Settings) -> Iterator[Finding]:
 def _boxes(now: Settings) -> Iterator[Finding]:
     if now.store.split(":", 1)[0] in _ONE_MACHINE:
         return
-    alone = [box for box in _SHARED_BOXES if getattr(now, box).split(":", 1)[0] in _ONE_MACHINE]
+    alone = [box for box in _SHARED_ENGINES if getattr(now, box).split(":", 1)[0] in _ONE_MACHINE]
     if alone:
-        yield warning("machines", f"{', '.join(alone)} stay on this machine: share them before a second one runs")
+        named = ", ".join(f"{box} ({_SHARED_ENGINES[box]})" for box in alone)
+        yield warning("machines", f"on this machine alone; set them to a server before a second one runs: {named}")
     else:
         yield fine("machines", "all boxes can be shared by many machines")

@@ -80,7 +80,7 @@ class Search(Protocol):
         """
 
     async def remove(self, kind: str, ids: Sequence[int]) -> None:
-        """Forget documents."""
+        """Forget documents. They may come back with the version they had, or a higher one."""
 
     async def find(self, query: Query) -> list[int]:
         """Ids of documents that fit, best first (statuses: newest first). One that asks for nothing finds nothing."""

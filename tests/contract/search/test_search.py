@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -365,7 +366,7 @@ DOCUMENTS = st.builds(
 )
 
 
-@pytest.fixture(params=[each for each in SEARCH if each != "memory"])
+@pytest.fixture(params=SEARCH[1:])
 async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Search, Search]]:
     engine = await open_search(request.param, tmp_path, SetClock())
     yield MemorySearch(), engine
@@ -380,9 +381,10 @@ async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 async def test_all_engines_find_the_same(
     pair: tuple[Search, Search], documents: list[Document], queries: list[tuple[str, dict[str, Any]]]
 ) -> None:
+    later = time.monotonic_ns()  # what was removed comes back with higher versions only
     for engine in pair:
         for kind in ("status", "account"):
             await engine.remove(kind, range(10))
-        await engine.put(documents)
+        await engine.put([msgspec.structs.replace(each, version=later + each.version) for each in documents])
     for query, more in [*queries, *((document.words, {}) for document in documents)]:
         assert await found(pair[0], query, **more) == await found(pair[1], query, **more), (query, more)
