@@ -110,9 +110,11 @@ class FactsFile:
         waste = block * free + dead * _ROW_BYTES
         return bool(waste > max(_LEAST_WASTE_BYTES, _WASTE * self._path.stat().st_size))
 
-    def renew(self) -> int:
-        """An empty file beside the other; its place."""
+    def renew(self, *, go_on: bool = False) -> int:
+        """An empty file beside the other, or with `go_on` the one that is there; its place."""
         with self._opened() as db:
+            if self._fresh and go_on:
+                return self._fresh
             self._drop_fresh(db)
             self._fresh = secrets.randbelow(1 << 62) + 1
             _attach(db, self._fresh_path, "fresh", self._fresh)

@@ -120,8 +120,8 @@ def _do(file: FactsFile, call: Call) -> Any:
             return file.erase(ids)
         case Expire(kinds, before_ms):
             return file.expire(kinds, before_ms)
-        case Renew():
-            return file.renew()
+        case Renew(go_on):
+            return file.renew(go_on=go_on)
         case Adopt(place, kinds, since_ms):
             return file.adopt(place, kinds, since_ms)
         case Copy():

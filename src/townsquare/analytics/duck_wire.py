@@ -53,7 +53,9 @@ class Expire(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Renew(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Make an empty place beside."""
+    """Make an empty place beside, or give the one that is there."""
+
+    go_on: bool
 
 
 class Adopt(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -62,8 +62,8 @@ class DuckAnalytics:
     async def expire(self, kinds: Sequence[str], before_ms: int) -> None:
         await self._call(Expire(list(kinds), before_ms), _WORK_WITHIN_S)
 
-    async def renew(self) -> "DuckAnalytics":
-        return _Fresh(self._seat, place=read(await self._call(Renew()), int))
+    async def renew(self, *, go_on: bool = False) -> "DuckAnalytics":
+        return _Fresh(self._seat, place=read(await self._call(Renew(go_on)), int))
 
     async def adopt(self, kinds: Sequence[str], since_ms: int) -> None:
         await self._call(Adopt(self._place, list(kinds), since_ms), _WORK_WITHIN_S)

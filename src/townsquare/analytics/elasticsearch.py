@@ -97,11 +97,13 @@ class ElasticAnalytics:
             elif mine and not whole:
                 await self._delete(f"{start}{name}-*", requests.older(mine, before_ms))
 
-    async def renew(self) -> "ElasticAnalytics":
+    async def renew(self, *, go_on: bool = False) -> "ElasticAnalytics":
         current, indices = await self._current(), await self._indices(f"{self._prefix}-facts-*")
+        newest = max([current, *map(self._place_of, indices)])
+        if newest > current and go_on:
+            return ElasticAnalytics(self._rest, place=newest)
         await self._remove([index for index in indices if self._place_of(index) != current])
-        place = max([current, *map(self._place_of, indices)]) + 1
-        return ElasticAnalytics(self._rest, place=place)
+        return ElasticAnalytics(self._rest, place=newest + 1)
 
     async def adopt(self, kinds: Sequence[str], since_ms: int) -> None:
         new = self._place

@@ -39,15 +39,17 @@ class MemoryAnalytics:
     def _keep(self, wanted: Callable[[Fact], bool]) -> None:
         self._facts = {fact.id: fact for fact in self._facts.values() if wanted(fact)}
 
-    async def renew(self) -> "MemoryAnalytics":
-        self._fresh = MemoryAnalytics()
-        self._fresh._old = self
+    async def renew(self, *, go_on: bool = False) -> "MemoryAnalytics":
+        if self._fresh is None or not go_on:
+            self._fresh = MemoryAnalytics()
+            self._fresh._old = self
         return self._fresh
 
     async def adopt(self, kinds: Sequence[str], since_ms: int) -> None:
         old, self._old = self._old, None
         assert old is not None, "adopt comes after renew"
         await self.put([fact for fact in old._facts.values() if fact.kind in kinds or fact.at_ms >= since_ms])
+        old._fresh = None
         old._facts = self._facts  # whoever holds the old one asks the new one
 
     async def close(self) -> None:

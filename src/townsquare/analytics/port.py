@@ -73,8 +73,9 @@ class Analytics(Protocol):
         """Forget the facts of these kinds that are older. An engine that keeps months or days whole may keep some of
         them as long as one of those lasts."""
 
-    async def renew(self) -> "Analytics":
-        """An empty place beside this one, to be filled anew; what an earlier `renew` left there is gone."""
+    async def renew(self, *, go_on: bool = False) -> "Analytics":
+        """An empty place beside this one, to be filled anew; what an earlier `renew` left there is gone. With `go_on`
+        it is given again as it was left, if there is one that was not adopted."""
 
     async def adopt(self, kinds: Sequence[str], since_ms: int) -> None:
         """On what `renew` gave: take over from the old place the facts of these kinds, and all since `since_ms`; then

@@ -119,15 +119,17 @@ class QuestdbAnalytics:
 
         await in_current(self._current, write)
 
-    async def renew(self) -> "QuestdbAnalytics":
+    async def renew(self, *, go_on: bool = False) -> "QuestdbAnalytics":
         current = await self._current()
         tables = await self._tables()
+        newest = max([current, *map(self._place_of, tables)])
+        if newest > current and go_on:
+            return QuestdbAnalytics(self._rest, place=newest)
         for table in tables:
             if self._place_of(table) != current:
                 await self._run(f"DROP TABLE IF EXISTS {table}")
-        place = max([current, *map(self._place_of, tables)]) + 1
-        fresh = QuestdbAnalytics(self._rest, place=place)
-        await fresh._make(place)
+        fresh = QuestdbAnalytics(self._rest, place=newest + 1)
+        await fresh._make(newest + 1)
         return fresh
 
     async def adopt(self, kinds: Sequence[str], since_ms: int) -> None:

@@ -6,7 +6,21 @@ Box: cli.
 import click
 
 from townsquare import __version__
-from townsquare.cli import accounts, archive, copy, doctor, edge, queue, report, run, search, seed, settings, top
+from townsquare.cli import (
+    accounts,
+    analytics,
+    archive,
+    copy,
+    doctor,
+    edge,
+    queue,
+    report,
+    run,
+    search,
+    seed,
+    settings,
+    top,
+)
 from townsquare.cli.options import Context
 
 
@@ -21,7 +35,7 @@ def townsquare(context: click.Context, data: str | None) -> None:
 
 for command in (
     run.run, run.web, run.workers, accounts.accounts, accounts.tokens_group, settings.settings, doctor.doctor,
-    archive.backup, archive.restore, copy.copy, queue.queue, search.search, seed.seed, edge.edge,
+    archive.backup, archive.restore, copy.copy, queue.queue, analytics.analytics, search.search, seed.seed, edge.edge,
     report.report, top.top,
 ):  # fmt: skip
     townsquare.add_command(command)

@@ -58,6 +58,7 @@ def making(status: Status) -> tuple[list[Write], list[Write]]:
         boost_of=status.boost_of,
         media=bool(status.media),
         tags=tuple(tag.lower() for tag in status.tags),
+        link=status.card if status.visibility is Visibility.PUBLIC else "",
     )
     return before, [Put(AUTHOR_LOG, log), *(Put(TIMELINES, row) for row in timeline_rows(status))]
 

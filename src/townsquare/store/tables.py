@@ -124,6 +124,7 @@ class LogRow(_Row, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     on: bool = True
     counted: bool = False
+    link: str = ""  # the first one, as posted; of a public status
 
 
 class LogCountRow(_Row, frozen=True, kw_only=True):

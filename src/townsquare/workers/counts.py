@@ -210,6 +210,7 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
     changed: set[tuple[int, int]] = set()
     facts: list[Fact] = []
     past: list[Fact] = []
+    changed_rows: list[LogRow] = []
     gone: dict[int, list[Fact]] = {}
     for task in tasks:
         gone.setdefault(task.status_id, []).extend(task.ended)
@@ -222,6 +223,7 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
             facts += stand
             past += [fact for fact in gone[row.status_id] if fact not in stand]
         if new != row:
+            changed_rows.append(new)
             writes.append(Put(AUTHOR_LOG, new))
             totals[row.author, row.month] += new.counted - row.counted
             changed.add((row.author, row.month))
@@ -229,7 +231,7 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
         Put(AUTHOR_LOG_COUNTS, LogCountRow(author=author, month=month, n=totals[author, month]))
         for author, month in changed
     ]
-    facts += [*ended(past), *await tag_accounts(ports.store, facts, past)]
+    facts += [*ended(past), *await tag_accounts(ports.store, changed_rows)]
     await ports.outbox.leave(told(facts), then=writes)
     authors = list(dict.fromkeys(author for author, _, _ in made))
     # At once, so that one commit to disk serves them all.

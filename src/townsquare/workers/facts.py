@@ -11,6 +11,7 @@ from pathlib import Path
 from townsquare.model.facts import DAY_MS, KINDS, Fact, fact_id
 from townsquare.model.tasks import EraseFacts, RecordFacts
 from townsquare.social.facts_desk import MINUTE_MS
+from townsquare.social.facts_rebuild import places
 from townsquare.social.ports import Ports
 from townsquare.social.pseudonyms import forget_keys
 from townsquare.workers.jobs import Job, Jobs
@@ -23,7 +24,9 @@ _IDLE_MINUTES = 10  # lanes where nothing waits are told of every so often
 
 async def record_facts(tasks: Sequence[RecordFacts], ports: Ports) -> None:
     """Add the facts of all these tasks; a fact that is told again changes nothing."""
-    await ports.analytics.put([fact for task in tasks for fact in task.facts])
+    facts = [fact for task in tasks for fact in task.facts]
+    for place in await places(ports):
+        await place.put(facts)
 
 
 async def erase_facts(task: EraseFacts, ports: Ports) -> None:

@@ -219,6 +219,19 @@ async def test_a_new_place_is_filled_beside_the_old_one_and_then_asked(analytics
     await fresh.close()
 
 
+async def test_a_place_that_was_not_adopted_is_given_again(analytics: Analytics) -> None:
+    await analytics.put([favourite(ANN, 1), favourite(BEN, 1)])
+    left = await analytics.renew(go_on=True)
+    await left.put([favourite(CLEO, 1)])
+    again = await analytics.renew(go_on=True)
+    assert await rows(again, asked()) == [(0, (), 1)]
+    assert await rows(analytics, asked()) == [(0, (), 2)]
+    await again.adopt([], DAY + DAY_MS)
+    assert await rows(analytics, asked()) == [(0, (), 1)]
+    empty = await analytics.renew(go_on=True)
+    assert await rows(empty, asked()) == []
+
+
 async def test_numbers_are_those_of_a_count_by_hand(analytics: Analytics) -> None:
     """A month of many kinds, a tenth told twice, all shuffled."""
     chance = random.Random(5)
