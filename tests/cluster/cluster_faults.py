@@ -5,6 +5,7 @@ with the figures of the goals of reliability. `--only kafka worker` harms in par
 """
 
 import argparse
+import math
 import tempfile
 import threading
 import time
@@ -95,7 +96,7 @@ class Report:
         yield f"acknowledged: {found.acts}; the slowest after {found.longest_s:.1f} s"
         yield f"in calm: p99 {self.calm_p99_ms:.0f} ms"
         for goal, words in _GOALS.items():
-            if mine := [each for each in self.harmed if each.harm.goal == goal and each.calls]:
+            if mine := [each for each in self.harmed if each.harm.goal == goal]:
                 yield f"{goal} ({words})"
                 yield from (each.line() for each in mine)
         if away_s := self.streams_away_s:
@@ -112,15 +113,16 @@ def p99_ms(calls: Sequence[Call]) -> float:
     return took_s[int(len(took_s) * 0.99)] * 1000 if took_s else 0.0
 
 
-def harm_each(town: Town, load: Load, report: Report, chosen: Sequence[Harm], *, times: int) -> Iterator[Harmed]:
+def harm_each(town: Town, load: Load, report: Report, plan: "Plan") -> Iterator[Harmed]:
     """Do each harm in turn, so many times if it is a kill, and wait after each until the town serves."""
-    begun = time.monotonic()
+    first = begun = time.monotonic()
     time.sleep(_CALM_S)
     report.calm_p99_ms = p99_ms(load.calls(begun, time.monotonic()))
-    for harm in chosen:
+    for harm in plan.chosen(town):
         harmed = Harmed(harm)
-        report.harmed.append(harmed)
-        for _ in range(times if harm.is_kill else 1):
+        for _ in range(plan.times if harm.is_kill else 1):
+            if time.monotonic() > first + plan.within_s:
+                break
             time.sleep(_BETWEEN_S)
             begun = time.monotonic()
             harm.inflict()
@@ -129,7 +131,9 @@ def harm_each(town: Town, load: Load, report: Report, chosen: Sequence[Harm], *,
             harmed.drained_s.append(load.until_homes_are_full(_DRAINED_WITHIN_S))
             harmed.calls.append(load.calls(begun, time.monotonic()))
             load.findings.kills[harm.name] += 1
-        yield harmed
+        if harmed.calls:
+            report.harmed.append(harmed)
+            yield harmed
     time.sleep(_BETWEEN_S)
 
 
@@ -171,6 +175,7 @@ class Plan:
     workers: int = WORKERS
     seed: int = 1
     standing: bool = False  # the servers run already
+    within_s: float = math.inf  # no harm begins later than that
 
     def chosen(self, town: Town) -> list[Harm]:
         """The harms to do, in their order."""
@@ -185,11 +190,10 @@ def run(profile: Profile, folder: Path, plan: Plan, *, say: Callable[[str], None
 
         def harm(load: Load) -> None:
             with _listening(town, load.people[0].token) as streams:
-                with suppress(KeyboardInterrupt):  # then that is all
-                    for harmed in harm_each(town, load, report, plan.chosen(town), times=plan.times):
-                        say(harmed.line().strip())
-                        for words, n in harmed.refusals.most_common(3):
-                            say(f"  {n} x {words}")
+                for harmed in harm_each(town, load, report, plan):
+                    say(harmed.line().strip())
+                    for words, n in harmed.refusals.most_common(3):
+                        say(f"  {n} x {words}")
                 report.streams_away_s = [gap_s for each in streams for gap_s in each.gaps_s]
 
         report.findings = under_load(town, harm, seed=plan.seed)
@@ -205,6 +209,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=WORKERS, help="how many worker processes there are")
     parser.add_argument("--seed", type=int, default=1, help="another one each time servers stand")
     parser.add_argument("--standing", action="store_true", help="the servers run already, and go on behind it")
+    parser.add_argument("--within", type=float, default=math.inf, help="begin no harm after so many seconds of load")
     parser.add_argument("--only", nargs="*", default=[], metavar="WORD", help="only the harms with such a word")
     profile, options = read(parser)
     plan = Plan(
@@ -215,6 +220,7 @@ def main() -> int:
         workers=options.workers,
         seed=options.seed,
         standing=options.standing,
+        within_s=options.within,
     )
     with tempfile.TemporaryDirectory(prefix="townsquare-faults-") as folder:
         found = run(profile, Path(folder), plan, say=lambda line: print(line, flush=True))
