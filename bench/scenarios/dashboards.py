@@ -32,8 +32,8 @@ async def facts(run: Run) -> list[Result]:
     """Tell a quarter's facts, every twentieth twice; then ask what dashboards ask."""
     wanted = 100_000 if run.quick else _FACTS
     path = run.folder / "facts.duckdb"
-    owner = await DuckAnalytics.open(path, manner="serves")
-    other = await DuckAnalytics.open(path, manner="asks")
+    owner = await DuckAnalytics.open(path)
+    other = await DuckAnalytics.open(path, manner="starts")
     server = Server(read(run.graph) if run.graph else generate(1_000 if run.quick else 10_000, mean_follows=30, seed=1))
     told, seconds = {owner: 0, other: 0}, {owner: 0.0, other: 0.0}
     chance, earlier, count = Random(5), list[Fact](), 0

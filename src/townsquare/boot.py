@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from townsquare.analytics.duck_seat import Manner
 from townsquare.analytics.duckdb import DuckAnalytics
 from townsquare.analytics.memory import MemoryAnalytics
 from townsquare.cache.layered import LayeredCache
@@ -188,8 +187,7 @@ async def _memory_analytics(plan: _Plan) -> MemoryAnalytics:
 
 
 async def _embedded_analytics(plan: _Plan) -> DuckAnalytics:
-    manner: dict[Role, Manner] = {"workers": "serves", "web": "asks", "command": "takes"}
-    return await DuckAnalytics.open(plan.path, manner=manner[plan.role])
+    return await DuckAnalytics.open(plan.path, manner="takes" if plan.role == "command" else "starts")
 
 
 async def _elastic_analytics(plan: _Plan) -> Any:

@@ -7,6 +7,7 @@ Box: analytics. Source: https://duckdb.org/docs/stable/sql/statements/attach
 """
 
 import contextlib
+import logging
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,8 @@ from townsquare.model.facts import Fact
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+_log = logging.getLogger(__name__)
 
 _MEMORY = "256MB"
 _THREADS = 2
@@ -175,6 +178,7 @@ class FactsFile:
         except (duckdb.Error, OSError) as exc:
             with contextlib.suppress(duckdb.Error):
                 self.close()
+            _log.warning("the facts cannot be read or written: %s", exc)
             raise Unavailable("The facts cannot be read or written just now") from exc
 
     def _open(self) -> "DuckDBPyConnection":

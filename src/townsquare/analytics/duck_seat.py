@@ -1,7 +1,8 @@
 """Who has the file of facts open: whoever holds its lock; the others ask that one over a socket beside the file.
 
-When the owner dies, the lock is free at once, and who needs it next takes its place; calls that got no answer are made
-again, which all of them allow.
+Servers start a process of its own for it, which ends when it has nothing to do: so no request and no task waits for a
+question, and 60 MB of DuckDB are there only while somebody asks. When the owner dies, the lock is free at once, and who
+needs the file next sees to the next one; calls that got no answer are made again, which all of them allow.
 
 Box: analytics.
 """
@@ -10,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,13 +22,12 @@ from townsquare.analytics.duck_wire import Call, Link, LinkLost, Served
 from townsquare.kit.file_locks import lock_byte
 from townsquare.model.errors import Unavailable
 
-# serves: has the file whenever nobody else has. takes: from the first call on, until it rests. asks: only where nobody
-# answered for a while, because its own work must not wait for questions.
-Manner = Literal["serves", "takes", "asks"]
+# takes: has the file itself, from the first call on, where nobody has it. starts: starts a process that has it.
+Manner = Literal["takes", "starts"]
 
-IDLE_S = 300.0
-_LOOK_EVERY_S = 1.0
-_PATIENCE_S = 3.0
+IDLE_S = 30.0
+_START_EVERY_S = 5.0  # where one that was started does not answer
+_ALONE_S = 1.0
 _AGAIN_S = 0.05
 _BACKLOG = 128
 _LONGEST_PATH = 100  # bytes; the system's limit for the address of a Unix socket is 107
@@ -43,18 +44,35 @@ class Seat:
         self._link: Link | None = None
         self._served = set[Served]()
         self._leaving: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._lock_file = self._folder = -1
+        self._lock_file = self._folder = self._started = -1
+        self._start_after = 0.0
         self._reaching = asyncio.Lock()
+        self._left = asyncio.Event()
         self._closed = False
 
-    async def open(self) -> None:
-        """Be there for others, where that is our manner. DuckDB itself waits for the first call."""
+    def open(self) -> None:
+        """Make the folder. DuckDB itself waits for the first call.
+
+        Raises: OSError.
+        """
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        if self._manner == "serves":
-            await self._take()
-            self._look_later()
+
+    async def serve(self, lock_file: int) -> None:
+        """Have the file, whose lock came with the open `lock_file`, until nobody asks any more."""
+        self._lock_file = lock_file
+        await self._take()
+        while self._owner is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ALONE_S):
+                    await self._left.wait()
+            if not self._served:
+                await self._leave()
+
+    def stop(self) -> None:
+        """Serve no more, once what was asked is answered."""
+        if self._owner is not None:
+            self._leaving = asyncio.get_running_loop().create_task(self._leave())
 
     @property
     def owns(self) -> bool:
@@ -80,24 +98,24 @@ class Seat:
             raise Unavailable("The facts cannot be reached") from exc
 
     async def _until_answered(self, call: Call) -> Any:
-        begun = asyncio.get_running_loop().time()
         while not self._closed:
             with contextlib.suppress(LinkLost):
-                if (found := await self._reach(begun)) is not None:
+                if (found := await self._reach()) is not None:
                     return await (found.answer(call) if isinstance(found, Owner) else found.ask(call))
             await asyncio.sleep(_AGAIN_S)
         raise Unavailable("The facts were closed")
 
-    async def _reach(self, begun: float) -> Owner | Link | None:
+    async def _reach(self) -> Owner | Link | None:
         async with self._reaching:
             if self._owner is not None:
                 return self._owner
             if self._link is None or self._link.lost:
                 self._link = await self._connected()
             if self._link is None:
-                patience_s = _PATIENCE_S if self._manner == "asks" else 0.0
-                if asyncio.get_running_loop().time() - begun >= patience_s:
+                if self._manner == "takes":
                     await self._take()
+                else:
+                    self._start()
             return self._owner or self._link
 
     async def _connected(self) -> Link | None:
@@ -112,15 +130,14 @@ class Seat:
         except BaseException:
             sock.close()
             raise
+        self._start_after = 0.0
         return link
 
     async def _take(self) -> None:
         """Be the owner, where there is none."""
         if self._leaving is not None and not self._leaving.done():
             return
-        if self._lock_file < 0:
-            self._lock_file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not lock_byte(self._lock_file, 0):
+        if not self._locked():
             return
         owner = Owner(self._path, idle_s=self._idle_s, rested=self._rested)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -138,27 +155,42 @@ class Seat:
             raise
         self._owner = owner
 
-    def _look_later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(_LOOK_EVERY_S, self._look)
+    def _locked(self) -> bool:
+        if self._lock_file < 0:
+            self._lock_file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if lock_byte(self._lock_file, 0):
+            return True
+        self._unlock()
+        return False
 
-    def _look(self) -> None:
-        """Whether the owner is gone, from time to time: one who serves does not wait until it needs the file."""
-        if self._closed:
+    def _start(self) -> None:
+        """Start a process that has the file, where there is none. It is given the lock, so there is never a second."""
+        self._reap()
+        now = asyncio.get_running_loop().time()
+        if now < self._start_after or not self._locked():
             return
-        if self._owner is None and (self._leaving is None or self._leaving.done()):
-            self._leaving = asyncio.get_running_loop().create_task(self._take_once())
-        self._look_later()
+        self._start_after = now + _START_EVERY_S
+        self._socket_path.unlink(missing_ok=True)
+        # Where processes, not open files, have locks, the lock is free when ours is let go, and that one takes it.
+        command = [sys.executable, "-m", "townsquare.analytics.duck_process", os.fspath(self._path), str(self._idle_s)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        given = [(os.POSIX_SPAWN_DUP2, self._lock_file, 0), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+        try:
+            self._started = os.posix_spawn(sys.executable, command, environment, file_actions=given, setpgroup=0)
+        finally:
+            self._unlock()
 
-    async def _take_once(self) -> None:
-        with contextlib.suppress(OSError):
-            async with self._reaching:
-                if self._owner is None:
-                    await self._take()
+    def _reap(self) -> None:
+        """Let the system forget the process that was started, if it has ended."""
+        if self._started > 0:
+            with contextlib.suppress(ChildProcessError):
+                if os.waitpid(self._started, os.WNOHANG) == (0, 0):
+                    return
+            self._started = -1
 
     def _rested(self) -> None:
-        """The owner has nothing to do. Who does not serve gives its place to anybody."""
-        if self._manner != "serves" and self._owner is not None:
-            self._leaving = asyncio.get_running_loop().create_task(self._leave())
+        """The owner has nothing to do, and gives its place to anybody."""
+        self.stop()
 
     async def _leave(self) -> None:
         """Answer what was asked, then be the owner no more."""
@@ -175,6 +207,7 @@ class Seat:
         for served in list(self._served):
             served.end()
         self._unlock()
+        self._left.set()
 
     def _unlock(self) -> None:
         os.close(self._lock_file)
@@ -191,13 +224,12 @@ class Seat:
         if self._closed:
             return
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
         if self._leaving is not None:
             await self._leaving
         await self._leave()
         if self._link is not None:
             self._link.end()
+        self._reap()
         if self._lock_file >= 0:
             self._unlock()
         if self._folder >= 0:

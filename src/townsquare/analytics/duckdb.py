@@ -36,7 +36,7 @@ class DuckAnalytics:
         """
         seat = Seat(path, manner=manner, idle_s=idle_s)
         try:
-            await seat.open()
+            seat.open()
         except OSError as exc:
             await seat.close()
             raise Unavailable("The folder of the facts cannot be used") from exc
