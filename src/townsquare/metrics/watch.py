@@ -18,7 +18,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "queue": ("put", "sync", "depths"),
     "cache": ("find", "drop", "count"),  # of the server outside, where there is one
     "feeds": ("push", "read", "fill", "merge", "drop", "has"),
-    "search": ("find", "put", "remove"),
+    "search": ("find", "put", "remove", "rebuild"),
     "analytics": ("ask", "put", "coverage", "erase", "expire", "renew", "adopt"),
     "media": ("put", "put_file", "get", "size", "part", "delete", "link_of"),
     "mail": ("send",),
