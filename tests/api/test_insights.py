@@ -1,6 +1,7 @@
 """Our own API of insights: the catalogue, charts as JSON and CSV, one status, the document about it all."""
 
 import csv
+import dataclasses
 import io
 from typing import Any
 
@@ -9,13 +10,17 @@ import msgspec
 import openapi_spec_validator
 import pytest
 
-from tests.api.conftest import Person, Server
+from tests.api.conftest import Person, Server, client_of
+from townsquare.analytics.memory import MemoryAnalytics
+from townsquare.analytics.port import Coverage
 from townsquare.model.account import Role
+from townsquare.model.errors import Unavailable
 from townsquare.model.facts import DAY_MS, Fact, fact_id
 from townsquare.model.scopes import SCOPES
 from townsquare.render.insights import AnswerEntity, ChartEntity, StatusInsights
 from townsquare.social.insights.ask import CHARTS
 from townsquare.web.api.insights import ROUTES
+from townsquare.web.application import web_app
 
 URL = "/api/v1/insights"
 
@@ -141,6 +146,22 @@ async def test_one_status_for_its_author(server: Server) -> None:
     assert [(line.name, line.total) for line in engagement.series] == [("reply", 0), ("boost", 0), ("favourite", 3)]
     assert answer.headers["cache-control"] == "private, no-cache"
     assert (await get(server, f"/statuses/{status}", bob)).status_code == 404
+
+
+class Asleep(MemoryAnalytics):
+    """An engine that does not answer."""
+
+    async def coverage(self) -> Coverage:
+        raise Unavailable("the analytics do not answer")
+
+
+async def test_what_cannot_be_counted_just_now_says_so(server: Server) -> None:
+    staff = await boss(server)
+    client = client_of(web_app(dataclasses.replace(server.ports, analytics=Asleep()), server.hub))
+    for path in (f"{URL}/activity", f"{URL}/my_posts"):
+        answer = await client.get(path, headers=staff.headers)
+        assert (answer.status_code, answer.json()) == (503, {"error": "the analytics do not answer"})
+        assert answer.headers["retry-after"]
 
 
 async def test_requests_are_counted_as_others_are(server: Server) -> None:

@@ -16,6 +16,8 @@ from townsquare.model.account import Account, Role, Visibility
 from townsquare.model.errors import Forbidden, Invalid, NotFound
 from townsquare.model.facts import DAY_MS, Fact, band_of, fact_id
 from townsquare.model.insights import Answer, Line
+from townsquare.social import favourites, follows
+from townsquare.social.follows import FollowOptions
 from townsquare.social.insights.ask import ANSWERS, CHARTS, KNOWN, Asked, ask, ask_status, charts_for
 from townsquare.social.insights.charts import Chart
 from townsquare.social.insights.lines import percentile
@@ -552,3 +554,35 @@ async def test_the_staff_shares_answers_for_some_seconds(full: Town) -> None:
     assert line(mine, "post").values[-1] == 1 + hand().sums("post", actor=1).get("2026-10-26", 0)
     full.clock.advance(seconds=ANSWERS.ttl_s + KNOWN.ttl_s)
     assert line(await shown(full, "activity"), "post").total == (line(first, "post").total or 0) + 1
+
+
+# From acts to charts --------------------------------------------------------------------------------------------------
+
+
+async def test_what_people_do_here_comes_to_the_charts(town: Town) -> None:
+    ann, bob, eve = [await town.person(name) for name in ("ann", "bob", "eve")]
+    hello = await town.post(ann, "hello #cats")
+    hush = await town.post(ann, "@bob hush", visibility=Visibility.DIRECT)
+    for who in (bob, eve):
+        await follows.follow(town.ports, actor=who, target_id=ann.account_id, options=FollowOptions())
+        await favourites.favourite(town.ports, actor=who, status_id=hello)
+    await favourites.favourite(town.ports, actor=bob, status_id=hush)
+    await favourites.unfavourite(town.ports, actor=eve, status_id=hello)
+    town.clock.advance(seconds=3_600)
+    await town.post(bob, "hello too", reply_to=hello)
+    await follows.unfollow(town.ports, actor=eve, target_id=ann.account_id)
+    await town.work(disorder=True)
+    await town.ports.analytics.put([told("storage", town.clock.ms - DAY_MS)])
+    town.clock.advance(seconds=60)
+    asked = Asked(step="day")
+    engagement = await ask(town.ports, "my_engagement", asked, account=ann)
+    assert [(each.name, each.total) for each in engagement.lines] == [("reply", 1), ("boost", 0), ("favourite", 1)]
+    followers = await ask(town.ports, "my_followers", asked, account=ann)
+    assert [each.total for each in followers.lines] == [1, 2, 1]
+    assert (await ask(town.ports, "my_posts", asked, account=ann)).labels == ("hello #cats",)
+    posts = await ask(town.ports, "top_posts", asked, account=BOSS)
+    assert (posts.labels, line(posts, "reply").values) == (("@ann: hello #cats",), (1,))
+    tags = await ask(town.ports, "top_tags", asked, account=BOSS)
+    assert (tags.labels, line(tags, "people").values) == (("cats",), (1,))
+    waited = await ask(town.ports, "first_reply", asked, account=BOSS)
+    assert waited.labels[[n or 0 for n in line(waited, "posts").values].index(1)] == "1 to 6 h"
