@@ -48,11 +48,15 @@ class Harmed:
     took_s: list[float] = field(default_factory=list)  # until all was given back and ready
     drained_s: list[float] = field(default_factory=list)  # from then until homes held what had been acknowledged
     calls: list[list[Call]] = field(default_factory=list)
+    spans: list[tuple[float, float]] = field(default_factory=list)  # in which those calls ended
 
     @property
     def pause_s(self) -> float:
         """The longest time in which nobody was served."""
-        served = [[call.at for call in calls if call.status == 200] for calls in self.calls]
+        served = [
+            [begun, *(call.at for call in calls if call.status == 200), ended]
+            for calls, (begun, ended) in zip(self.calls, self.spans, strict=True)
+        ]
         return max((after - before for each in served for before, after in pairwise(each)), default=0)
 
     @property
@@ -129,7 +133,8 @@ def harm_each(town: Town, load: Load, report: Report, plan: "Plan") -> Iterator[
             _until_ready(town)
             harmed.took_s.append(time.monotonic() - begun)
             harmed.drained_s.append(load.until_homes_are_full(_DRAINED_WITHIN_S))
-            harmed.calls.append(load.calls(begun, time.monotonic()))
+            harmed.spans.append((begun, time.monotonic()))
+            harmed.calls.append(load.calls(*harmed.spans[-1]))
             load.findings.kills[harm.name] += 1
         if harmed.calls:
             report.harmed.append(harmed)
