@@ -41,6 +41,7 @@ cluster.routing.allocation.disk.threshold_enabled: false
 """
 _JVM = """-Xms512m
 -Xmx512m
+-XX:TieredStopAtLevel=1
 -XX:+UseSerialGC
 -XX:+ExitOnOutOfMemoryError
 -Djava.io.tmpdir={folder}/tmp
@@ -51,7 +52,7 @@ _HEALTH = b"GET /_cluster/health HTTP/1.1\r\nHost: localhost\r\nConnection: clos
 class Elasticsearch:
     """One node that keeps its data; without security, as it listens to this machine only."""
 
-    starts_within_s, stops_within_s = 240.0, 30.0
+    starts_within_s, stops_within_s = 400.0, 30.0
 
     def __init__(self, name: str, *, port: int) -> None:
         self.name, self._port = name, port

@@ -99,8 +99,8 @@ class QuestdbAnalytics:
     async def erase(self, ids: Sequence[int]) -> None:
         wanted = sorted(set(ids) - {0})
 
-        async def write(place: int) -> None:
-            for table in await self._tables(place):
+        async def write(_place: int) -> None:
+            for table in await self._tables():  # those of a place that is being filled as well
                 for start in range(0, len(wanted), _IDS_AT_ONCE):
                     await self._run(sql.forget(table, wanted[start : start + _IDS_AT_ONCE]))
 

@@ -139,6 +139,18 @@ async def test_words_of_any_kind_are_kept_as_they_are(analytics: Analytics) -> N
         assert await rows(analytics, asked(where=(("label", (word,)),))) == [(0, (), 1)]
 
 
+async def test_as_many_values_as_one_likes(analytics: Analytics) -> None:
+    await analytics.put([favourite(ANN, n, DAY + n, amount=n % 9) for n in range(1, 2_400)])
+    many = (("object", tuple(range(1, 2_300))),)
+    assert await rows(analytics, asked(where=many)) == [(0, (), 2_299)]
+    assert await rows(analytics, asked(where=many, measure="greatest")) == [(0, (), 8)]
+    assert await rows(analytics, asked(where=many, by=("band",), limit=2)) == [
+        (0, (band_of(1),), 256),
+        (0, (band_of(2),), 256),
+    ]
+    assert await rows(analytics, asked(where=many, by=("object",), spread=True)) == [(0, (1,), 2_299)]
+
+
 async def test_sums_and_extremes_of_amounts(analytics: Analytics) -> None:
     replies = [favourite(ANN, 1, DAY + n, amount=amount) for n, amount in enumerate((30, 2**40, 0))]
     await analytics.put([*replies, favourite(BEN, 2, amount=7), taken_back(favourite(BEN, 2, amount=7))])
