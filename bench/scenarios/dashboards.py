@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
 
 import numpy as np
@@ -15,14 +16,19 @@ from townsquare.cli.seeding.graph import generate, read
 from townsquare.model.facts import DAY_MS, Fact
 
 INGEST = Goal(
-    name="facts", what="facts put, in batches of 10,000", unit="/s", must=200_000, aim=300_000, better=Better.MORE
+    name="facts",
+    what="facts put, four batches of 10,000 at once",
+    unit="/s",
+    must=200_000,
+    aim=300_000,
+    better=Better.MORE,
 )
-TOLD = Goal(name="facts", what="the same by a process that does not have the file", unit="/s", must=None)
 SLOWEST = Goal(name="facts", what="slowest of the dashboards' questions, p50", unit="ms", must=100, aim=50)
 SIZE = Goal(name="facts", what="file for one fact", unit="bytes", must=60, aim=40)
 
 _FACTS = 5_000_000
 _BATCH = 10_000
+_AT_ONCE = 4
 _ROUNDS = 7
 _BEGIN = FIRST_DAY * DAY_MS
 _DAY_S, _WEEK_S = 86_400, 604_800
@@ -32,23 +38,22 @@ async def facts(run: Run) -> list[Result]:
     """Tell a quarter's facts, every twentieth twice; then ask what dashboards ask."""
     wanted = 100_000 if run.quick else _FACTS
     path = run.folder / "facts.duckdb"
-    owner = await DuckAnalytics.open(path)
-    other = await DuckAnalytics.open(path, manner="starts")
+    engine = await DuckAnalytics.open(path, manner="starts")  # as servers have it: in a process of its own
     server = Server(read(run.graph) if run.graph else generate(1_000 if run.quick else 10_000, mean_follows=30, seed=1))
-    told, seconds = {owner: 0, other: 0}, {owner: 0.0, other: 0.0}
-    chance, earlier, count = Random(5), list[Fact](), 0
-    for number, batch in enumerate(_batches(server, wanted, run)):
-        repeated = chance.sample(earlier, len(earlier) // 20)
-        earlier, count = batch, count + len(batch)
-        by = other if number % 10 == 9 else owner
+    chance, earlier, seconds = Random(5), list[Fact](), 0.0
+    told = count = 0
+    await engine.coverage()
+    for batches in _several(_batches(server, wanted, run)):
+        puts = [[*batch, *chance.sample(earlier, len(earlier) // 20)] for batch in batches]
+        earlier = batches[-1]
+        count += sum(map(len, batches))
+        told += sum(map(len, puts))
         begun = time.perf_counter()
-        await by.put([*batch, *repeated])
-        seconds[by] += time.perf_counter() - begun
-        told[by] += len(batch) + len(repeated)
-    ends = (await owner.coverage()).last_ms
-    answered, waits = await _ask(owner, questions(server.busiest, ends))
-    await owner.close()
-    await other.close()
+        await asyncio.gather(*map(engine.put, puts))
+        seconds += time.perf_counter() - begun
+    ends = (await engine.coverage()).last_ms
+    answered, waits = await _ask(engine, questions(server.busiest, ends))
+    await engine.close()
     again = await DuckAnalytics.open(path)
     found = await again.coverage()
     await again.close()
@@ -58,11 +63,15 @@ async def facts(run: Run) -> list[Result]:
     note = f"{count:,} facts over {(ends - _BEGIN) // DAY_MS + 1} days; every twentieth was told twice and counts once"
     shown = "; ".join(f"{name} {ms:.0f} ms ({answered[name]:,} rows)" for name, ms in waits.items())
     return [
-        Result(goal=INGEST, value=told[owner] / seconds[owner], note=note),
-        Result(goal=TOLD, value=told[other] / seconds[other]),
+        Result(goal=INGEST, value=told / seconds, note=note),
         Result(goal=SLOWEST, value=waits[slowest], note=shown),
         Result(goal=SIZE, value=found.bytes / found.facts),
     ]
+
+
+def _several(batches: Iterator[list[Fact]]) -> Iterator[list[list[Fact]]]:
+    while some := list(islice(batches, _AT_ONCE)):
+        yield some
 
 
 def _batches(server: Server, wanted: int, run: Run) -> Iterator[list[Fact]]:
@@ -86,13 +95,13 @@ def _batches(server: Server, wanted: int, run: Run) -> Iterator[list[Fact]]:
         yield rest
 
 
-async def _ask(owner: DuckAnalytics, asked: dict[str, Question]) -> tuple[dict[str, int], dict[str, float]]:
+async def _ask(engine: DuckAnalytics, asked: dict[str, Question]) -> tuple[dict[str, int], dict[str, float]]:
     """How many rows each question has, and its p50 in ms."""
     answered, waits = dict[str, int](), dict[str, list[float]]()
     for _ in range(_ROUNDS):
         for name, question in asked.items():
             begun = time.perf_counter()
-            (rows,) = await owner.ask([question])
+            (rows,) = await engine.ask([question])
             waits.setdefault(name, []).append((time.perf_counter() - begun) * 1e3)
             answered[name] = len(rows)
             await asyncio.sleep(0)
