@@ -24,6 +24,9 @@ ALLOWED = {
     "figure", "form", "h1", "h2", "head", "hr", "html", "img", "input", "label", "legend", "li", "link", "main", "meta",
     "nav", "ol", "option", "p", "path", "progress", "script", "section", "select", "small", "span", "strong", "summary",
     "svg", "symbol", "textarea", "time", "title", "ul", "use", "header",
+    # charts
+    "caption", "circle", "defs", "figcaption", "g", "h3", "line", "output", "pattern", "rect", "table", "tbody", "td",
+    "text", "th", "thead", "tr",
 }  # fmt: skip
 
 
@@ -175,7 +178,7 @@ async def test_markup_in_every_place_is_text__GHSA_2g66_9fr3_ppwj(server: Server
     paths = [
         "/", "/local", "/@ann", "/tags/tag", f"/@ann/{status_id}", f"/@ann/{poll_id}", "/notifications", "/settings",
         f"/compose?edit={status_id}", f"/compose?reply_to={status_id}", f"/posts/{status_id}/delete", "/search?q=ann",
-        f"/@ann/{status_id}/history", "/@ann/followers",
+        f"/@ann/{status_id}/history", "/@ann/followers", "/insights", f"/insights/posts/{status_id}",
     ]  # fmt: skip
     for who in (browser, await browser_of(server), await browser_of(server, bob)):
         for path in paths:
@@ -186,7 +189,7 @@ async def test_markup_in_every_place_is_text__GHSA_2g66_9fr3_ppwj(server: Server
 
 @pytest.mark.slow
 async def test_markup_in_every_parameter_is_text__CVE_2020_26891(server: Server, ann: Person) -> None:
-    names = ("q", "type", "tab", "text", "reply_to", "edit", "next", "saved", "back", "offset")
+    names = ("q", "type", "tab", "text", "reply_to", "edit", "next", "saved", "back", "offset", "zone", "since", "days")
     everywhere = dict.fromkeys(names, EVIL)
     for browser in (await browser_of(server, ann), await browser_of(server)):
         for route in PAGE_ROUTES:
@@ -196,7 +199,7 @@ async def test_markup_in_every_parameter_is_text__CVE_2020_26891(server: Server,
                 path = re.sub(r"\{\w+\}", value, route.path)
                 for params in (everywhere, {"max_id": EVIL}, {"q": EVIL, "edit": "1"}):
                     answer = await browser.client.get(path, params=params)
-                    assert answer.status_code in (200, 303, 400, 404, 422), (path, params)
+                    assert answer.status_code in (200, 303, 400, 403, 404, 422), (path, params)
                     _Sharp().feed(answer.text)
 
 

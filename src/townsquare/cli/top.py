@@ -145,7 +145,7 @@ def _lanes(found: "Standing") -> "RenderableType":
 
 
 def _faults(found: "Standing") -> "RenderableType":
-    made = _table("Faults in the last hour", "where", "count")
+    made = _table("Faults (1 h)", "where", "count")
     for each in found.faults:
         made.add_row(each.name, f"{each.count:,}", style="red")
     if not found.faults:

@@ -21,7 +21,7 @@ def tops(picture: Picture, *, titled: str) -> Markup:
             "li",
             _label(picture, at),
             tag("span", short(value, _unit(picture, 0)), class_="value"),
-            _bar(picture, at, most),
+            _bar(picture, at, most, height=6),
             _words(picture, at),
         )
         for at, value in enumerate(sums[:MOST_TOPS])
@@ -34,15 +34,15 @@ def _label(picture: Picture, at: int) -> Markup:
     return tag("a", name, href=link, class_="label") if link else tag("span", name, class_="label")
 
 
-def _bar(picture: Picture, at: int, most: float) -> Markup:
+def _bar(picture: Picture, at: int, most: float, *, height: int) -> Markup:
     left, parts = 0.0, list[Markup]()
     for place, one in enumerate(picture.series[: picture.parts], 1):
         share = (one.values[at] or 0) / most * 100
         if share:
-            parts.append(tag("rect", x=f"{left:.2f}%", width=f"{share:.2f}%", height=6, class_=f"bar s{place}"))
+            parts.append(tag("rect", x=f"{left:.2f}%", width=f"{share:.2f}%", height=height, class_=f"bar s{place}"))
         left += share
-    track = tag("rect", width="100%", height=6, class_="track")
-    return tag("svg", track, parts, width="100%", height=6, aria_hidden="true")
+    track = tag("rect", width="100%", height=height, class_="track")
+    return tag("svg", track, parts, width="100%", height=height, aria_hidden="true")
 
 
 def _unit(picture: Picture, column: int) -> Unit:
@@ -68,7 +68,7 @@ def spread(picture: Picture, *, titled: str) -> Markup:
         tag(
             "li",
             tag("span", label, class_="label"),
-            _bar(picture, at, most),
+            _bar(picture, at, most, height=12),
             tag("span", "–" if value is None else short(value, _unit(picture, 0)), class_="value"),
         )
         for at, (label, value) in enumerate(zip(picture.labels, values, strict=True))

@@ -11,7 +11,7 @@ from townsquare.render.charts.picture import Picture
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _GAP = "·"
-_MARKS = re.compile(r"([\\`*_{}\[\]<>()#|~])")
+_MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
 def chart_text(picture: Picture) -> str:

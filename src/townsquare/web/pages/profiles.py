@@ -4,7 +4,7 @@ Box: web.
 """
 
 from townsquare.kit.html import Child, Markup, join, tag
-from townsquare.model.account import Account
+from townsquare.model.account import Account, Role
 from townsquare.model.errors import NotFound
 from townsquare.model.paging import Window
 from townsquare.render.account import account_url, acct, avatar_url, header_url
@@ -152,6 +152,7 @@ def _buttons(account: Account, relation: Relation | None, request: Request, *, i
                             ("Favourites", "/favourites"),
                             ("Bookmarks", "/bookmarks"),
                             ("Insights", "/insights"),
+                            *([("Numbers of the server", "/admin/insights")] if account.role is not Role.USER else []),
                             ("Settings", "/settings"),
                         )
                     ],

@@ -56,6 +56,15 @@ const read = (canvas) => {
 };
 document.querySelectorAll(".canvas").forEach(read);
 
+// The reader's own time zone, one click away.
+const zone = document.querySelector(".ranges [name=zone]"), own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && own && zone.value !== own) {
+  const link = document.createElement("a"), to = new URL(location);
+  to.searchParams.set("zone", own);
+  link.href = to; link.textContent = "In " + own;
+  document.querySelector(".ranges nav").append(link);
+}
+
 // Tiles: asked for again while somebody looks.
 const tiles = document.querySelector("[data-again]");
 const renew = async () => {
