@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.clients.test_cli import Shell
 
 
+@pytest.mark.slow
 def test_what_the_store_knows_is_counted_again(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "data")
     shell.make("ada")

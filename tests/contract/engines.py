@@ -55,10 +55,16 @@ from townsquare.streaming.redis import RedisStreaming
 from townsquare.wire.memcached import Memcached, MemcachedAddress
 from townsquare.wire.redis import Address, Redis
 
-CACHE = ["memory", "memory-shared-counters", "redis", "memcached"]
-FEEDS = ["memory", "ring_file", "redis"]
+LIGHT = pytest.mark.slow  # servers that start at once; each suite has keys of its own there
+CACHE = [
+    "memory",
+    "memory-shared-counters",
+    pytest.param("redis", marks=LIGHT),
+    pytest.param("memcached", marks=LIGHT),
+]
+FEEDS = ["memory", "ring_file", pytest.param("redis", marks=LIGHT)]
 MAIL = ["memory", "log"]
-MEDIA = ["memory", "disk", "s3"]
+MEDIA = ["memory", "disk", pytest.param("s3", marks=LIGHT)]
 # One after the other: some share tables, some kill what they share, and two of these at once starve each other.
 SERVERS = [pytest.mark.slow, pytest.mark.xdist_group("servers")]
 QUEUE = [
@@ -81,7 +87,7 @@ STORES = [
     pytest.param("mongo", marks=SERVERS),
     pytest.param("strict-mongo", marks=SERVERS),
 ]
-STREAMING = ["memory", "local", "redis"]
+STREAMING = ["memory", "local", pytest.param("redis", marks=LIGHT)]
 
 
 def open_cache(engine: str, folder: Path, clock: Clock, streaming: Streaming) -> Cache:

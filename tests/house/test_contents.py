@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from tests.house.syntax import nodes_of
+
 ROOT = Path(__file__).parents[2]
 PRODUCT = ROOT / "src" / "townsquare"
 SECRETS = re.compile(
@@ -45,7 +47,7 @@ def test_cve_2023_44271_no_picture_is_drawn_from_text() -> None:
 def _imported(names: tuple[str, ...]) -> list[str]:
     found = []
     for path in sorted(PRODUCT.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes_of(path):
             modules = [each.name for each in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules = [node.module]

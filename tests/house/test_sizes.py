@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.house.syntax import nodes_of, tree_of
+
 SOURCE = Path(__file__).parents[2] / "src" / "townsquare"
 FILES = sorted(SOURCE.rglob("*.py"))
 APART = {"tables.py", "settings.py"}
@@ -25,7 +27,7 @@ def test_modules_are_small() -> None:
 def test_functions_are_small() -> None:
     long = []
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes_of(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or 0) - node.lineno + 1
                 if length > 60:
@@ -40,5 +42,5 @@ def test_no_file_is_named_for_nothing() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_every_module_says_what_it_is(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     assert ast.get_docstring(tree), "a module begins with what it is"

@@ -37,6 +37,7 @@ async def answers_of(engine: Analytics, facts: list[Fact]) -> dict[tuple[str, st
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [each for each in ANALYTICS if each != "memory"])
 async def test_charts_are_those_of_memory(engine: str, tmp_path: Path) -> None:
     facts = random_facts(9, 2_500)

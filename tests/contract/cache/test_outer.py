@@ -16,6 +16,8 @@ from townsquare.cache.port import Kind
 from townsquare.kit.clock import SetClock
 from townsquare.streaming.memory import MemoryStreaming
 
+pytestmark = pytest.mark.slow  # starts servers
+
 KIND = Kind[bytes](name="s", encode=bytes, decode=bytes, ttl_s=600, capacity=1000)
 
 
@@ -167,7 +169,6 @@ async def test_without_it_values_are_loaded_and_counters_count(own: Own, caches:
         assert await cache.get_many(KIND, [1], rows.load) == [b"new"]
 
 
-@pytest.mark.slow
 async def test_one_that_stands_still_holds_up_one_request_and_not_the_next(
     own: Own, caches: list[LayeredCache]
 ) -> None:
@@ -180,7 +181,6 @@ async def test_one_that_stands_still_holds_up_one_request_and_not_the_next(
         assert await caches[0].get_many(KIND, [3], rows.load) == [b"old"]
 
 
-@pytest.mark.slow
 async def test_a_drop_that_did_not_arrive_is_made_up_for(own: Own, caches: list[LayeredCache]) -> None:
     rows = Rows()
     await caches[0].get_many(KIND, [1], rows.load)

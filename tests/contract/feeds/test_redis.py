@@ -22,6 +22,8 @@ from townsquare.feeds.redis import RedisFeeds
 from townsquare.model.errors import Unavailable
 from townsquare.wire.redis import Redis
 
+pytestmark = pytest.mark.slow  # starts servers
+
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[OwnRedis]:
@@ -40,7 +42,6 @@ async def feeds(own: OwnRedis) -> AsyncIterator[RedisFeeds]:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(step, min_size=1, max_size=8), below=status_id, above=status_id, limit=st.integers(0, 900))
-@pytest.mark.slow
 def test_it_does_what_the_model_does(tmp_path: Path, steps: list, below: int, above: int, limit: int) -> None:
     async def compare() -> None:
         feeds, model = RedisFeeds(Redis(redis_address(tmp_path))), MemoryFeeds()
@@ -100,7 +101,6 @@ async def test_what_a_restart_brings_back_is_not_used(feeds: RedisFeeds, own: Ow
     assert await feeds.has(1)
 
 
-@pytest.mark.slow
 async def test_while_it_is_down_it_says_so_and_then_goes_on(feeds: RedisFeeds, own: OwnRedis) -> None:
     await feeds.fill(1, [5], [0], floor=0)
     own.kill()

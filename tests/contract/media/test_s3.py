@@ -23,6 +23,8 @@ from townsquare.model.errors import Unavailable
 from townsquare.model.findings import Level
 from townsquare.social import media as social_media
 
+pytestmark = pytest.mark.slow  # starts servers
+
 KEY = "ab/cd/0f3a9c.mp4"
 
 
@@ -144,7 +146,6 @@ async def test_cve_2018_25091_a_store_that_leads_elsewhere_gets_no_signature_the
     assert not any(b"authorization" in each.lower() or b"x-amz-security-token" in each.lower() for each in heard)
 
 
-@pytest.mark.slow
 async def test_a_film_goes_through_the_bucket(tmp_path: Path) -> None:
     source = film(tmp_path)
     media = opened(tmp_path, delivery="signed")

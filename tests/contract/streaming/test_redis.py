@@ -13,6 +13,8 @@ from tests.contract.own_servers import OwnRedis, until_true
 from townsquare.model.errors import Unavailable
 from townsquare.streaming.redis import RedisStreaming
 
+pytestmark = pytest.mark.slow  # starts servers
+
 DEADLINE_S = 20
 Join = Callable[[], Awaitable["Member"]]
 
@@ -121,7 +123,6 @@ async def test_one_who_could_not_send_is_a_gap_for_the_others(join: Join, own: O
     assert ben.heard.empty()
 
 
-@pytest.mark.slow
 async def test_a_redis_that_stands_still_is_noticed(join: Join, own: OwnRedis) -> None:
     ann = await join()
     own.stand_still()

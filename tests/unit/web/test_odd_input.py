@@ -4,6 +4,7 @@ import contextlib
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +67,7 @@ def test_cve_2025_61672_any_body_is_read_or_refused(kind: str, body: bytes) -> N
         parse_body(kind, body, {})
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from("abcdef"), JSON))
 def test_cve_2025_61672_any_json_becomes_a_shape_or_is_refused(params: dict[str, Any]) -> None:
