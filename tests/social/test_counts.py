@@ -5,12 +5,32 @@ from collections import Counter
 import pytest
 
 from tests.social.conftest import Town
+from townsquare.kit.snowflake import month_of
 from townsquare.model.account import Account, User
-from townsquare.social import favourites, polls, reblogs, statuses
+from townsquare.model.tasks import ApplyFollow, ApplyReaction, CountReply, CountStatus
+from townsquare.social import favourites, follows, polls, reblogs, statuses
 from townsquare.social.drafts import PollDraft
 from townsquare.social.hydrate import visible
 from townsquare.social.viewer import ANONYMOUS, viewer_of
-from townsquare.store.tables import ACCOUNT_STATS, AUTHOR_LOG, MINE, POLL_COUNTS, REACTIONS, STATUSES, THREADS, USERS
+from townsquare.store.port import Put
+from townsquare.store.tables import (
+    ACCOUNT_STATS,
+    AUTHOR_LOG,
+    AUTHOR_LOG_COUNTS,
+    FOLLOWER_COUNTS,
+    MINE,
+    POLL_COUNTS,
+    REACTION_COUNTS,
+    REACTIONS,
+    REPLY_COUNTS,
+    STATUSES,
+    THREADS,
+    USERS,
+    FollowerCountRow,
+    LogCountRow,
+    ReactionCountRow,
+    ReplyCountRow,
+)
 
 
 async def user(town: Town, account: Account) -> User:
@@ -104,6 +124,39 @@ async def test_a_boost_is_one_whatever_is_asked(town: Town) -> None:
     await statuses.delete(town.ports, author=bob, status_id=third.status.status_id, delete_media=False)
     await town.work(disorder=True)
     assert await shown(town, status) == (0, 0, 0)
+
+
+async def test_a_total_that_a_late_write_left_behind_is_taken_anew(town: Town) -> None:
+    """Whoever's write failed and was done all the same comes again, and finds the rows counted."""
+    ann, bob = await town.person("ann"), await town.person("bob")
+    status = await town.post(ann, "hi")
+    await town.post(bob, "an answer", reply_to=status)
+    reply = (await town.ports.store.scan(THREADS, limit=9))[0][0].status_id
+    await favourites.favourite(town.ports, actor=bob, status_id=status)
+    await follows.follow(town.ports, actor=bob, target_id=ann.account_id, options=follows.FollowOptions())
+    await town.work()
+    store, month = town.ports.store, month_of(status)
+    stale: list[Put] = [
+        Put(REACTION_COUNTS, ReactionCountRow(status_id=status, bucket=0, kind="favourite", n=0)),
+        Put(REPLY_COUNTS, ReplyCountRow(root=status, parent=status, n=3)),
+        Put(AUTHOR_LOG_COUNTS, LogCountRow(author=ann.account_id, month=month, n=7)),
+        Put(FOLLOWER_COUNTS, FollowerCountRow(account_id=ann.account_id, bucket=0, n=0)),
+    ]
+    right = [await store.get(put.table, put.table.key(put.row)) for put in stale]
+    await store.write(stale)
+    again = [
+        ApplyReaction(status_id=status, actor=bob.account_id, kind="favourite"),
+        CountReply(root=status, status_id=reply),
+        CountStatus(author=ann.account_id, status_id=status),
+        ApplyFollow(follower=bob.account_id, target=ann.account_id),
+    ]
+    await town.ports.outbox.commit(tasks=again)
+    await town.work()
+    assert [await store.get(put.table, put.table.key(put.row)) for put in stale] == right
+    stats = await store.get(ACCOUNT_STATS, (ann.account_id,))
+    assert stats is not None
+    assert (stats.statuses, stats.followers) == (1, 1)
+    assert await shown(town, status) == (1, 0, 1)
 
 
 async def test_votes_are_counted_once(town: Town) -> None:

@@ -6,8 +6,9 @@ batch is one write for each partition, however many tasks it has. What happened 
 that makes a repeat find nothing to do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -21,6 +22,7 @@ from townsquare.social.hydrate import drop_accounts, drop_totals
 from townsquare.social.ports import Ports
 from townsquare.social.tag_accounts import tag_accounts
 from townsquare.store.accounts import settle_stats
+from townsquare.store.kept import count_rows
 from townsquare.store.port import Put, Write
 from townsquare.store.reactions import BUCKET_ROWS, buckets_of
 from townsquare.store.statuses import get_statuses
@@ -97,22 +99,30 @@ async def _changed_reactions(
         totals.append({})
     keys = [(status_id, bucket, kind, actor) for kind, actor, _ in acts for bucket in range(counted)]
     found = {(row.kind, row.account_id): row for row in await ports.store.get_many(REACTIONS, keys) if row}
-    changed: set[int] = set()
+    more: dict[tuple[int, str], int] = {}
+    repeated: set[tuple[int, str]] = set()
     for kind, actor, mine in acts:
         old = found.get((kind, actor))
         new = _reaction(status_id, len(totals) - 1, mine, old)
-        if new is None or new == old:
+        if new is None:
+            continue
+        place = new.bucket, kind
+        if new == old:
+            repeated.add(place)
             continue
         change.writes.append(Put(REACTIONS, new))
-        changed.add(new.bucket)
-        total = totals[new.bucket]
-        total[kind] = total.get(kind, 0) + new.counted - (old is not None and old.counted)
+        more[place] = more.get(place, 0) + new.counted - (old is not None and old.counted)
         if status is not None and not status.deleted and status.author != actor:
             change.notices += _notices(status, new, old)
         if new.on:
             change.facts += reaction_facts(kind, actor, new.at_ms, status)
-    for bucket in changed:
-        for kind, n in totals[bucket].items():
+    for bucket, kind in dict.fromkeys([*more, *repeated]):
+        kept = n = totals[bucket].get(kind, 0)
+        if (bucket, kind) in repeated:
+            where = status_id, bucket
+            n = await count_rows(ports.store, REACTIONS, where, lambda row: row.counted, within=(kind,))
+        n += more.get((bucket, kind), 0)
+        if (bucket, kind) in more or n != kept:
             row = ReactionCountRow(status_id=status_id, bucket=bucket, kind=kind, n=n)
             change.writes.append(Put(REACTION_COUNTS, row))
     return change
@@ -175,24 +185,44 @@ async def count_replies(tasks: Sequence[CountReply], ports: Ports) -> None:
     replies = list(dict.fromkeys((task.root, task.status_id) for task in tasks))
     rows = await ports.store.get_many(THREADS, replies)
     statuses = await get_statuses(ports.store, [status_id for _, status_id in replies])
-    by_root: dict[int, list[tuple[ThreadRow, ThreadRow]]] = {}
+    writes: list[Write] = []
+    more: dict[tuple[int, int], int] = {}
+    repeated: set[tuple[int, int]] = set()
     for row, status in zip(rows, statuses, strict=True):
-        if row is not None:
-            on = status is not None and not status.deleted
-            new = msgspec.structs.replace(row, on=on, counted=on and row.visibility in OPEN)
-            if new != row:
-                by_root.setdefault(row.root, []).append((row, new))
-    parents = list(dict.fromkeys((new.root, new.parent) for group in by_root.values() for _, new in group))
-    found = await ports.store.get_many(REPLY_COUNTS, parents) if parents else []
-    totals = {key: row.n if row else 0 for key, row in zip(parents, found, strict=True)}
-    for group in by_root.values():
-        for old, new in group:
-            totals[new.root, new.parent] += new.counted - old.counted
-    writes: list[Write] = [Put(THREADS, new) for group in by_root.values() for _, new in group]
-    writes += [Put(REPLY_COUNTS, ReplyCountRow(root=root, parent=parent, n=n)) for (root, parent), n in totals.items()]
+        if row is None:
+            continue
+        on = status is not None and not status.deleted
+        new = msgspec.structs.replace(row, on=on, counted=on and row.visibility in OPEN)
+        place = row.root, row.parent
+        if new != row:
+            writes.append(Put(THREADS, new))
+            more[place] = more.get(place, 0) + new.counted - row.counted
+        elif row.counted or not row.on:
+            repeated.add(place)
+    writes += await _reply_totals(ports, more, repeated)
     if writes:
         await ports.store.write(writes)
     await drop_totals(ports, list(dict.fromkeys(row.parent for row in rows if row is not None)))
+
+
+async def _reply_totals(
+    ports: Ports, more: Mapping[tuple[int, int], int], repeated: Collection[tuple[int, int]]
+) -> list[Write]:
+    places = list(dict.fromkeys([*more, *repeated]))
+    found = await ports.store.get_many(REPLY_COUNTS, places) if places else []
+    writes: list[Write] = []
+    for (root, parent), row in zip(places, found, strict=True):
+        kept = n = row.n if row else 0
+        if (root, parent) in repeated:
+            n = await count_rows(ports.store, THREADS, (root,), partial(_answers, parent))
+        n += more.get((root, parent), 0)
+        if (root, parent) in more or n != kept:
+            writes.append(Put(REPLY_COUNTS, ReplyCountRow(root=root, parent=parent, n=n)))
+    return writes
+
+
+def _answers(parent: int, row: ThreadRow) -> bool:
+    return row.counted and row.parent == parent
 
 
 # Statuses -------------------------------------------------------------------------------------------------------------
@@ -203,11 +233,9 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
     made = list(dict.fromkeys((task.author, month_of(task.status_id), task.status_id) for task in tasks))
     rows = await ports.store.get_many(AUTHOR_LOG, made)
     statuses = await get_statuses(ports.store, [status_id for _, _, status_id in made])
-    months = list(dict.fromkeys((author, month) for author, month, _ in made))
-    found = await ports.store.get_many(AUTHOR_LOG_COUNTS, months)
-    totals = {key: row.n if row else 0 for key, row in zip(months, found, strict=True)}
     writes: list[Write] = []
-    changed: set[tuple[int, int]] = set()
+    more: dict[tuple[int, int], int] = {}
+    repeated: set[tuple[int, int]] = set()
     facts: list[Fact] = []
     past: list[Fact] = []
     changed_rows: list[LogRow] = []
@@ -222,21 +250,36 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
             stand = status_facts(status) if new.counted and status is not None else []
             facts += stand
             past += [fact for fact in gone[row.status_id] if fact not in stand]
+        month = row.author, row.month
         if new != row:
             changed_rows.append(new)
             writes.append(Put(AUTHOR_LOG, new))
-            totals[row.author, row.month] += new.counted - row.counted
-            changed.add((row.author, row.month))
-    writes += [
-        Put(AUTHOR_LOG_COUNTS, LogCountRow(author=author, month=month, n=totals[author, month]))
-        for author, month in changed
-    ]
+            more[month] = more.get(month, 0) + new.counted - row.counted
+        elif row.counted or not row.on:
+            repeated.add(month)
+    writes += await _month_totals(ports, more, repeated)
     facts += [*ended(past), *await tag_accounts(ports.store, changed_rows)]
     await ports.outbox.leave(told(facts), then=writes)
     authors = list(dict.fromkeys(author for author, _, _ in made))
     # At once, so that one commit to disk serves them all.
     await all_of(settle_stats(ports.store, author, ports.clock) for author in authors)
     await drop_accounts(ports, authors)
+
+
+async def _month_totals(
+    ports: Ports, more: Mapping[tuple[int, int], int], repeated: Collection[tuple[int, int]]
+) -> list[Write]:
+    months = list(dict.fromkeys([*more, *repeated]))
+    found = await ports.store.get_many(AUTHOR_LOG_COUNTS, months)
+    writes: list[Write] = []
+    for month, row in zip(months, found, strict=True):
+        kept = n = row.n if row else 0
+        if month in repeated:
+            n = await count_rows(ports.store, AUTHOR_LOG, month, lambda row: row.counted)
+        n += more.get(month, 0)
+        if month in more or n != kept:
+            writes.append(Put(AUTHOR_LOG_COUNTS, LogCountRow(author=month[0], month=month[1], n=n)))
+    return writes
 
 
 def _counted(row: LogRow, status: Status | None) -> LogRow:

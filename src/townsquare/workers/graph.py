@@ -1,7 +1,8 @@
 """The graph lane: brings followers, counts, requests, notices and home timelines into line with follows and blocks.
 
 Box: workers. All of it works from the rows as they are when the task runs, so repeats and reorders end the same way.
-Tasks of one target come one after another: its buckets of followers have one writer.
+Tasks of one target come one after another: its buckets of followers have one writer. Counts are taken anew where a
+task comes again, as in `counts`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from townsquare.social.timelines import merge_followee
 from townsquare.social.viewer import drop_viewers
 from townsquare.store.accounts import settle_stats
 from townsquare.store.follows import BUCKET_ROWS, OFF, ON, REQUESTED, all_following, follow_rows
+from townsquare.store.kept import count_rows
 from townsquare.store.port import Put, Write
 from townsquare.store.tables import (
     ACCOUNT_STATS,
@@ -108,16 +110,18 @@ async def _changed_bucket(ports: Ports, target: int, bucket: int, rows: Sequence
     store, change = ports.store, _Change()
     old = await store.get_many(FOLLOWERS, [(target, bucket, row.account_id) for row in rows])
     count = await store.get(FOLLOWER_COUNTS, (target, bucket))
-    n = count.n if count else 0
+    kept, more, is_repeat = count.n if count else 0, 0, False
     for row, was in zip(rows, old, strict=True):
         new = _follower(row)
         if new != was and (was is not None or new.on):
             change.writes.append(Put(FOLLOWERS, new))
-            n += new.counted - (was.counted if was is not None else False)
+            more += new.counted - (was.counted if was is not None else False)
+        is_repeat |= new == was
         if new.on and (was is None or not was.on or was.since_id != new.since_id):
             change.facts.append(follow_fact(row.account_id, row.target, row.since_id))
         change.tasks += _notices(row, was)
-    if change.writes:
+    n = more + (await count_rows(store, FOLLOWERS, (target, bucket), lambda row: row.counted) if is_repeat else kept)
+    if change.writes or n != kept:
         change.writes.append(Put(FOLLOWER_COUNTS, FollowerCountRow(account_id=target, bucket=bucket, n=n)))
     change.writes += await _asked(ports, rows)
     if n >= BUCKET_ROWS:
