@@ -34,6 +34,7 @@ SCENARIOS: tuple[tuple[str, Scenario], ...] = (
     ("S16", hot_key.hot_key),
     ("S17", streams.streams),
     ("facts", dashboards.facts),
+    ("counted", posting.counted),
     ("rest", memory.at_rest),
     ("disk", memory.disk),
 )

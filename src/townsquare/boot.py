@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from townsquare.analytics.duckdb import DuckAnalytics
 from townsquare.analytics.memory import MemoryAnalytics
+from townsquare.analytics.off import OffAnalytics
 from townsquare.cache.layered import LayeredCache
 from townsquare.cache.memory import MemoryCache
 from townsquare.feeds.memory import MemoryFeeds
@@ -23,6 +24,7 @@ from townsquare.media.disk import DiskMedia
 from townsquare.media.memory import MemoryMedia
 from townsquare.metrics.watch import Watch
 from townsquare.model.errors import CannotStart, Unavailable
+from townsquare.model.tasks import RecordFacts
 from townsquare.queue.memory import MemoryQueue
 from townsquare.queue.port import Queue
 from townsquare.queue.sqlite import SqliteQueue
@@ -190,6 +192,10 @@ async def _embedded_analytics(plan: _Plan) -> DuckAnalytics:
     return await DuckAnalytics.open(plan.path, manner="takes" if plan.role == "command" else "starts")
 
 
+async def _off_analytics(plan: _Plan) -> OffAnalytics:
+    return OffAnalytics()
+
+
 async def _elastic_analytics(plan: _Plan) -> Any:
     from townsquare.analytics.elasticsearch import ElasticAnalytics
 
@@ -262,6 +268,7 @@ ENGINES: dict[str, dict[str, Open]] = {
     "analytics": {
         "embedded": _embedded_analytics,
         "memory": _memory_analytics,
+        "off": _off_analytics,
         "elasticsearch": _elastic_analytics,
         "elasticsearchs": _elastic_analytics,
         "questdb": _questdb_analytics,
@@ -314,7 +321,8 @@ async def open_ports(settings: Settings, *, watch: Watch | None = None, role: Ro
                 new_id = stack.enter_context(ids_by_lock(Path(settings.data) / "numbers.lock", clock))
             else:
                 new_id = await stack.enter_async_context(ids_by_lease(store, clock))
-        outbox = Outbox(store, queue, new_id)
+        without = (RecordFacts,) if settings.analytics.startswith("off:") else ()
+        outbox = Outbox(store, queue, new_id, without=without)
         ports = Ports(
             store=store,
             queue=queue,

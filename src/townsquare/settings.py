@@ -66,8 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     analytics: Annotated[
         str,
         _about(
-            "Where facts about activity are counted: embedded:FILE, elasticsearch://HOST:PORT, questdb://HOST:PORT or "
-            "memory:."
+            "Where facts about activity are counted: embedded:FILE, elasticsearch://HOST:PORT, questdb://HOST:PORT, "
+            "off: (nothing is recorded) or memory:."
         ),
     ] = "embedded:facts.duckdb"
     impression_sample: Annotated[

@@ -43,7 +43,7 @@ class FactsDesk:
 
     def __init__(self) -> None:
         self.dropped = 0  # facts and notes that were lost
-        self._sample = 1
+        self._sample, self._tells = 1, True
         self._seen: set[int] = set()  # tokens that were told today
         self._day = 0
         self._met: list[tuple[str, Account]] = []  # with their client's name
@@ -65,10 +65,12 @@ class FactsDesk:
         pseudonyms: Pseudonyms,
         new_id: Callable[[], int],
         sample: int,
+        tells: bool,
     ) -> None:
-        """Say where the facts go. `sample`: one in so many pages becomes impressions; 0: none."""
+        """Say where the facts go. `sample`: one in so many pages becomes impressions; 0: none. Unless it `tells`, what
+        is noted is forgotten."""
         self._store, self._queue, self._clock, self._pseudonyms, self._new_id = store, queue, clock, pseudonyms, new_id
-        self._sample = sample
+        self._sample, self._tells = sample, tells
 
     # Notes ------------------------------------------------------------------------------------------------------------
 
@@ -141,7 +143,7 @@ class FactsDesk:
         try:
             facts = await self._take()
             lost = len(facts)
-            if facts:
+            if facts and self._tells:
                 messages = [(self._new_id() << 4, task) for task in told(facts)]
                 await self._queue.put(
                     [Message(lane=task.lane, key=task.key(), id=i, body=encode_task(task)) for i, task in messages]

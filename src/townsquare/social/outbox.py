@@ -6,14 +6,14 @@ tasks work from the rows, so neither does harm.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import msgspec
 
 from townsquare.kit.clock import Clock
 from townsquare.kit.request_id import REQUEST_ID
 from townsquare.model.errors import Unavailable
-from townsquare.model.tasks import AnyTask, DeleteMedia, decode_task, encode_task
+from townsquare.model.tasks import AnyTask, DeleteMedia, Task, decode_task, encode_task
 from townsquare.queue.port import Message, Queue
 from townsquare.store.port import Delete, Put, Store, Write
 from townsquare.store.tables import CURSORS, OUTBOX, CursorRow, OutboxRow
@@ -33,8 +33,11 @@ log = logging.getLogger(__name__)
 class Outbox:
     """Commits acts with their tasks, and hands the tasks to the queue behind the answer's back."""
 
-    def __init__(self, store: Store, queue: Queue, new_id: Callable[[], int]) -> None:
-        self._store, self._queue, self._new_id = store, queue, new_id
+    def __init__(
+        self, store: Store, queue: Queue, new_id: Callable[[], int], *, without: Collection[type[Task]] = ()
+    ) -> None:
+        """`without`: tasks of these types are forgotten."""
+        self._store, self._queue, self._new_id, self._without = store, queue, new_id, frozenset(without)
         self._waiting: list[OutboxRow] = []
         self._given: list[OutboxRow] = []  # in the queue, but still in the store
         self._wake = asyncio.Event()
@@ -59,8 +62,13 @@ class Outbox:
 
         Raises: Unavailable; then a repeat is safe.
         """
+        if self._without:
+            tasks = [task for task in tasks if type(task) not in self._without]
         if not tasks:
-            await self._store.write(*steps, at=at)
+            if steps:
+                await self._store.write(*steps, at=at)
+            if settle is not None:
+                await settle()
             return
         if len(tasks) > MOST_TASKS:
             raise ValueError(f"an act may leave {MOST_TASKS} tasks, not {len(tasks)}")
