@@ -11,14 +11,12 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from townsquare.analytics.duck_sql import COLUMNS, CREATE, sql_of
 from townsquare.analytics.port import Coverage, Question, Row
 from townsquare.model.errors import Invalid, Unavailable
-from townsquare.model.facts import Fact
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -54,10 +52,12 @@ class FactsFile:
         self._db: DuckDBPyConnection | None = None
         self._kept = self._fresh = 0
 
-    def put(self, place: int, facts: Sequence[Fact]) -> None:
+    def put(self, place: int, rows: Sequence[Sequence[int | str]]) -> None:
         """Add those that are not there, in one transaction. Raises: Invalid for what no column holds."""
+        if not rows:
+            return
         with self._opened() as db:
-            batch, ranges = _columns(facts)
+            batch, ranges = _columns(rows)
             table = self._table(place)
             known = " UNION ALL ".join(f"SELECT id FROM {table} WHERE at_ms BETWEEN {a} AND {b}" for a, b in ranges)
             db.register("batch", batch)
@@ -232,17 +232,16 @@ def _attach(db: "DuckDBPyConnection", path: Path, name: str, place: int) -> int:
     return int(found[0][1])
 
 
-def _columns(facts: Sequence[Fact]) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+def _columns(rows: Sequence[Sequence[int | str]]) -> tuple[dict[str, Any], list[tuple[int, int]]]:
     """The facts as columns, each id once and in the order of time, and the parts of time that they lie in."""
     import numpy as np  # noqa: PLC0415
 
     try:
         batch = {
-            name: np.array(list(map(attrgetter(name), facts)), dtype=np.int64 if kind == "BIGINT" else object)
-            for name, kind in COLUMNS.items()
+            name: np.array(column, dtype=np.int64 if kind == "BIGINT" else object)
+            for (name, kind), column in zip(COLUMNS.items(), zip(*rows, strict=True), strict=True)
         }
-        "".join(batch["label"]).encode()
-    except (OverflowError, UnicodeError, TypeError) as exc:
+    except (OverflowError, TypeError, ValueError) as exc:
         raise Invalid("A fact holds what cannot be kept") from exc
     _, first = np.unique(batch["id"], return_index=True)
     first = first[np.argsort(batch["at_ms"][first], kind="stable")]

@@ -7,13 +7,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from townsquare.analytics.duck_file import FactsFile
-from townsquare.analytics.duck_wire import Adopt, Ask, Call, Copy, Cover, Erase, Expire, LinkLost, Put, Renew
+from townsquare.analytics.duck_wire import Adopt, Ask, Call, Copy, Cover, Erase, Expire, LinkLost, Put, Renew, unpacked
 from townsquare.model.errors import Invalid, TownsquareError
-from townsquare.model.facts import Fact
 
 _JOINED = 50_000  # facts in one transaction
 
@@ -72,19 +72,19 @@ class Owner:
 
     def _next_group(self) -> list[_Waiting]:
         """The first ones that wait, all for one place."""
-        group, size = [self._waiting.popleft()], 0
-        size = len(group[0].call.facts)
+        group = [self._waiting.popleft()]
+        size = group[0].call.count
         while self._waiting and self._waiting[0].call.place == group[0].call.place:
-            size += len(self._waiting[0].call.facts)
+            size += self._waiting[0].call.count
             if size > _JOINED:
                 break
             group.append(self._waiting.popleft())
         return group
 
     def _commit(self, group: list[_Waiting]) -> None:
-        facts: list[Fact] = [fact for waiting in group for fact in waiting.call.facts]
+        rows = list(chain.from_iterable(unpacked(waiting.call.facts) for waiting in group))
         try:
-            self._file.put(group[0].call.place, facts)
+            self._file.put(group[0].call.place, rows)
         except Invalid as exc:
             if len(group) > 1:  # one of them spoils it for all
                 for waiting in group:

@@ -6,7 +6,7 @@ that number, what went wrong (or null) and the answer.
 
 import asyncio
 import struct
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -23,7 +23,8 @@ class Put(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Add facts to a place."""
 
     place: int
-    facts: list[Fact]
+    count: int
+    facts: msgspec.Raw  # see `packed`
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -96,6 +97,24 @@ class LinkLost(Exception):
 _encode = msgspec.msgpack.Encoder().encode
 _asked = msgspec.msgpack.Decoder(Asked).decode
 _answered = msgspec.msgpack.Decoder(Answered).decode
+_rows = msgspec.msgpack.Decoder(list[list[int | str]]).decode
+
+
+def packed(facts: Sequence[Fact]) -> msgspec.Raw:
+    """Facts for a `Put`.
+
+    Raises: Invalid for what no column holds.
+    """
+    try:
+        return msgspec.Raw(_encode(facts))
+    except (UnicodeError, OverflowError) as exc:
+        raise Invalid("A fact holds what cannot be kept") from exc
+
+
+def unpacked(facts: msgspec.Raw) -> list[list[int | str]]:
+    """The fields of each fact, in their order."""
+    rows: list[list[int | str]] = _rows(facts)
+    return rows
 
 
 class _Frames(asyncio.Protocol):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from townsquare.analytics.duck_seat import IDLE_S, Manner, Seat, read
-from townsquare.analytics.duck_wire import Adopt, Ask, Call, Copy, Cover, Erase, Expire, Put, Renew
+from townsquare.analytics.duck_wire import Adopt, Ask, Call, Copy, Cover, Erase, Expire, Put, Renew, packed
 from townsquare.analytics.port import Coverage, Question, Row
 from townsquare.model.errors import Unavailable
 from townsquare.model.facts import Fact
@@ -44,7 +44,8 @@ class DuckAnalytics:
 
     async def put(self, facts: Sequence[Fact]) -> None:
         for start in range(0, len(facts), _MOST_FACTS):
-            await self._call(Put(self._place, list(facts[start : start + _MOST_FACTS])))
+            part = facts[start : start + _MOST_FACTS]
+            await self._call(Put(self._place, len(part), packed(part)))
 
     async def ask(self, questions: Sequence[Question]) -> list[list[Row]]:
         if not questions:
