@@ -220,7 +220,7 @@ def test_copy_names_what_it_cannot_do(shell: Shell, tmp_path: Path) -> None:
     full = f"sqlite:{other.data / 'townsquare.db'}"
     assert "Name an empty store" in shell.refused("copy", "--to", full, code=2)
     assert "workers --once" in shell.refused("copy", "--to", "sqlite:b.db", "--final")
-    assert "1 tasks are done" in shell.type("workers", "--once").stdout
+    assert "2 tasks are done" in shell.type("workers", "--once").stdout
     done = shell.json("copy", "--to", "sqlite:b.db", "--final")
     assert done["whole"]
     assert done["rows"] == sum(table["rows"] for table in done["tables"])

@@ -64,6 +64,11 @@ def test_a_server_moves_while_people_post_and_a_killed_copy_goes_on(tmp_path: Pa
         assert refused.returncode == 1
         assert "Still in use by" in refused.stderr
         assert server.stop() == 0
+    rest = subprocess.run(  # what was noted while it stopped
+        [sys.executable, "-m", "townsquare", "workers", "--once", "--data", str(data)],
+        capture_output=True, text=True, env=environment(), check=False, timeout=120,
+    )  # fmt: skip
+    assert rest.returncode == 0, rest.stderr
     done = copy(data, "--to", to, "--final")
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)

@@ -5,7 +5,7 @@ Box: store. Source: https://cassandra.apache.org/doc/5.0/, the driver acsylla (d
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -137,14 +137,14 @@ class Session:
             (one,) = statements
             one.set_timestamp(at)
             one.set_is_idempotent(True)
-            await self._ask(self._session.execute(one))
+            await self._ask_twice(lambda: self._session.execute(one))
             return
         batch = acsylla.create_batch_unlogged()
         for statement in statements:
             batch.add_statement(statement)
         batch.set_timestamp(at)
         batch.set_is_idempotent(True)
-        await self._ask(self._session.execute_batch(batch))
+        await self._ask_twice(lambda: self._session.execute_batch(batch))
 
     async def agree(self, cql: str, cells: Sequence[Any]) -> tuple[Any, ...]:
         """The answer to a conditional statement: `[applied]`, then what was there. Never repeated by the driver."""
@@ -159,6 +159,16 @@ class Session:
             self._open = False
             await self._session.close()
             self._cluster.destroy()  # the sockets by which its threads wake the loop
+
+    async def _ask_twice(self, ask: Callable[[], Any]) -> None:
+        """A write that the replicas were too slow for, as one of them died, is asked for once more: it bears its time
+        stamp, so that the second is the first again."""
+        try:
+            await self._ask(ask())
+        except Unavailable as exc:
+            if not isinstance(exc.__cause__, errors.CassErrorServerWriteTimeout):
+                raise
+            await self._ask(ask())
 
     async def _ask(self, asked: Any, within_s: float = GIVE_UP_AFTER_S) -> Any:
         try:

@@ -22,6 +22,8 @@ from townsquare.model.tasks import RecordFacts, encode_task
 from townsquare.queue.port import Message
 from townsquare.queue.sqlite import SqliteQueue
 from townsquare.settings import Settings
+from townsquare.store.memory import MemoryStore
+from townsquare.store.tables import TABLES
 from townsquare.workers.facts import JOBS
 from townsquare.workers.lanes import LANES
 from townsquare.workers.runner import Runner
@@ -46,7 +48,8 @@ def task(n: int) -> RecordFacts:
 async def test_a_kill_under_load_loses_no_fact_and_doubles_none(engine: str, tmp_path: Path) -> None:
     analytics = await open_analytics(engine, tmp_path, SystemClock())
     queue = await SqliteQueue.open(tmp_path / "queue.db", clock=SystemClock())
-    ports = cast(Any, SimpleNamespace(analytics=analytics, queue=queue, settings=Settings()))
+    store = MemoryStore(TABLES, clock=SystemClock())
+    ports = cast(Any, SimpleNamespace(analytics=analytics, queue=queue, store=store, settings=Settings()))
     runner = Runner(ports, JOBS, [lane for lane in LANES if lane.name == "facts"])
     working = asyncio.create_task(runner.run())
     killed = asyncio.Event()
