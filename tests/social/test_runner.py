@@ -321,6 +321,26 @@ async def test_suspects_are_worked_on_one_at_a_time(ports: Ports, clock: SetCloc
     assert most == 1
 
 
+async def test_nothing_more_is_taken_beside_a_suspect(ports: Ports, clock: SetClock) -> None:
+    """It would be blamed with it, should the process die: what came later must not be out meanwhile."""
+    outside = Suspicious(ports.queue)
+    beside, done = list[int](), set[int]()
+
+    async def handler(task: FanOutStatus, ports: Ports) -> None:
+        if task.status_id == 3:
+            await put(ports.queue, *(status(n, author=n) for n in range(4, 9)))
+            for _ in range(20):
+                await asyncio.sleep(0.001)
+            beside.extend(done)
+        done.add(task.status_id)
+
+    await put(ports.queue, status(3, author=3))
+    object.__setattr__(ports, "queue", outside)
+    async with running(ports, fan_out(handler)):
+        await until(lambda: len(done) == 6, clock=clock)
+    assert beside == []
+
+
 async def test_drain_does_all_that_waits_and_what_comes_of_it(ports: Ports) -> None:
     done = list[str]()
 

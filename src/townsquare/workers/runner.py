@@ -63,6 +63,7 @@ class _LaneLoop:
         self._work = Work(runner._ports, runner._jobs, self._consumer, runner.counts[lane.name])
         self._work.stopping = runner._stopping
         self._order, self._running, self._out = Order(), set[asyncio.Task[None]](), 0
+        self._alone: Item | None = None  # this lane's suspect, while it is worked on
         self._changed = asyncio.Event()
 
     async def run(self) -> None:
@@ -80,6 +81,8 @@ class _LaneLoop:
             await self._consumer.close()
 
     def _has_room(self) -> bool:
+        if self._alone is not None:
+            return False  # what is taken beside a suspect would be out when the process dies, each time anew
         idle = len(self._running) + len(self._order.ready) < self._lane.concurrency
         return idle and self._out < self._lane.most_out
 
@@ -112,7 +115,7 @@ class _LaneLoop:
         self._out += len(plain) + len(chosen)
         self._order.add(plain)
         if chosen:
-            self._suspects.item = chosen[0]
+            self._suspects.item = self._alone = chosen[0]
             self._order.add(chosen)
 
     def _start(self, group: asyncio.TaskGroup) -> None:
@@ -126,7 +129,7 @@ class _LaneLoop:
             await self._work.do(unit)
         finally:
             if self._suspects.item is unit.items[0]:
-                self._suspects.item = None
+                self._suspects.item = self._alone = None
             self._out -= len(unit.items)
             self._order.finish(unit)
             task = asyncio.current_task()
