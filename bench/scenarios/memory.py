@@ -87,7 +87,7 @@ async def disk(run: Run) -> list[Result]:
     """What the files grow by for each status that is posted by the verb to a seeded server, all work done."""
     place, count = await readers_place(run), 300 if run.quick else 5_000
     data = run.folder / "disk"
-    shutil.copytree(place.data, data, ignore=shutil.ignore_patterns("bus", "workers", "feeds*"))
+    shutil.copytree(place.data, data, ignore=shutil.ignore_patterns("bus", "workers", "feeds*", "*.sock"))
     before = _sizes(data)
     async with open_ports(Settings(data=str(data), relaxed_sync=True)) as ports:
         accounts = [each for each in await ports.store.get_many(ACCOUNTS, [(i,) for i in place.readers]) if each]

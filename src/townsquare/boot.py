@@ -28,7 +28,6 @@ from townsquare.model.tasks import RecordFacts
 from townsquare.queue.memory import MemoryQueue
 from townsquare.queue.port import Queue
 from townsquare.queue.sqlite import SqliteQueue
-from townsquare.search.elasticsearch import ElasticSearch
 from townsquare.search.embedded import EmbeddedSearch
 from townsquare.search.memory import MemorySearch
 from townsquare.settings import Settings, without_secrets
@@ -180,7 +179,9 @@ async def _embedded_search(plan: _Plan) -> EmbeddedSearch:
     return await EmbeddedSearch.open(plan.path, clock=plan.clock)
 
 
-async def _elastic_search(plan: _Plan) -> ElasticSearch:
+async def _elastic_search(plan: _Plan) -> Any:
+    from townsquare.search.elasticsearch import ElasticSearch
+
     return await ElasticSearch.open(plan.url)
 
 

@@ -49,7 +49,7 @@ class FactsDesk:
         self._met: list[tuple[str, Account]] = []  # with their client's name
         self._pages: list[Page] = []
         self._offered = 0  # pages, since the process began
-        self._more = 0  # pages beyond those in the list
+        self._shown = 0  # those of them that are sampled, since the last flush
         self._named: list[tuple[Use, Span, Fact]] = []  # `actor` is still the account
         self._facts: list[Fact] = []
         self._sources: list[Source] = []
@@ -82,11 +82,16 @@ class FactsDesk:
                 self._add(self._met, (token.app_name, account))
 
     def show(self, viewer: int, views: Sequence[StatusView], where: str) -> None:
-        """These statuses are sent to a reader."""
-        if len(self._pages) < _MOST_NOTES:
+        """These statuses are sent to a reader. A few of all pages are kept, each as likely as any other."""
+        if self._sample != 1:
+            self._offered += 1
+            if not self._sample or (self._offered - 1) % self._sample:
+                return
+        self._shown += 1
+        if len(self._pages) < PAGES_A_FLUSH:
             self._pages.append((viewer, views, where))
-        else:
-            self._more += 1
+        elif (at := int(random.random() * self._shown)) < PAGES_A_FLUSH:
+            self._pages[at] = viewer, views, where
 
     def log_in(self, account_id: int, token_id: int, app: str) -> None:
         """A session begins."""
@@ -166,13 +171,13 @@ class FactsDesk:
         met, self._met = self._met, []
         named, self._named = self._named, []
         facts, self._facts = self._facts, []
-        pages, more, self._pages, self._more = self._pages, self._more, [], 0
+        pages, shown, self._pages, self._shown = self._pages, self._shown, [], 0
         facts += self._of_minute(now_ms)
         for app, account in met:
             facts += await self._active(app, account, now_ms)
         for use, span, fact in named:
             facts.append(await self._under_name(use, span, fact))
-        facts += await self._impressions(pages, more, now_ms)
+        facts += await self._impressions(pages, shown, now_ms)
         return facts
 
     def _of_minute(self, now_ms: int) -> list[Fact]:
@@ -208,18 +213,12 @@ class FactsDesk:
     async def _under_name(self, use: Use, span: Span, fact: Fact) -> Fact:
         return msgspec.structs.replace(fact, actor=await self._nym(use, span, fact.actor, fact.at_ms))
 
-    async def _impressions(self, pages: Sequence[Page], more: int, now_ms: int) -> list[Fact]:
-        """One in `sample` pages, and of these as many as a flush takes. Each stands for others, as its `value` says."""
-        first, sample = -self._offered % max(1, self._sample), self._sample
-        self._offered += len(pages) + more
-        sampled = pages[first::sample] if sample else ()
-        if not sampled:
-            return []
-        stand_for = len(range(first, len(pages) + more, sample))
-        n = min(len(sampled), PAGES_A_FLUSH)
+    async def _impressions(self, pages: Sequence[Page], shown: int, now_ms: int) -> list[Fact]:
+        """These pages stand for all that were shown, as the `value` of each says."""
         facts: list[Fact] = []
-        for i, (viewer, views, where) in enumerate(random.sample(sampled, n)):
-            value = (stand_for * (i + 1) // n - stand_for * i // n) * sample
+        n = len(pages)
+        for i, (viewer, views, where) in enumerate(pages):
+            value = (shown * (i + 1) // n - shown * i // n) * self._sample
             nym = await self._nym("reading", "day", viewer, now_ms)
             facts += _seen_by(
                 viewer, views, Fact(id=1, kind="impression", at_ms=now_ms, actor=nym, value=value, label=where)
