@@ -1,5 +1,6 @@
 """What is held in memory for those who are active, and by a server that nobody uses."""
 
+import asyncio
 import shutil
 import sqlite3
 import sys
@@ -32,6 +33,7 @@ DISK = Goal(name="rest", what="disk for one more status: store, queue and search
 
 _MIB = 1 << 20
 _IDLE_S = 5.0
+_BEGUN_S = 5.0  # the process that has the facts is there by then, with what it needs for any number of users
 _SETTLED_S = 45.0  # the process that has the facts goes after half a minute without any
 _STARTS = 3
 
@@ -54,6 +56,7 @@ async def active_users(run: Run) -> list[Result]:
     pages = [request(HOME, secret_of(each)) for each in ids]
     with server(data, web=1, workers=1) as running:
         await closed_loop(running.address, pages[:20], connections=4, count=200)
+        await asyncio.sleep(_BEGUN_S)
         before = running.memory()
         await closed_loop(running.address, pages[20:], connections=8, count=len(pages) - 20)
         after = running.memory()
