@@ -32,9 +32,9 @@ def started() -> bool:
     """Start RabbitMQ. Its port may be taken for a moment after its end."""
     try:
         control.start("rabbitmq")
+        control.wait("rabbitmq")
     except control.StartError:
         return False
-    control.wait("rabbitmq")
     return True
 
 

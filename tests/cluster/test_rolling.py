@@ -16,11 +16,14 @@ from typing import Any
 import httpx
 import pytest
 import websockets.sync.client as ws
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.live import LiveServer, environment, eventually, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
+
+
+_AGAIN_S = 0.05
 
 
 class Role:
@@ -118,25 +121,27 @@ class Stream(threading.Thread):
         self._balancer, self._token = balancer, token
         self.codes: list[int] = []
         self.away_s: list[float] = []
+        self._left_at = 0.0
         self.ended = threading.Event()
 
     def run(self) -> None:
-        left_at = 0.0
         while not self.ended.is_set():
             url = sorted(self._balancer.ready)[0].replace("http", "ws")
-            with suppress(OSError, TimeoutError, ConnectionClosed):
-                self._listen(f"{url}/api/v1/streaming?access_token={self._token}&stream=user", left_at)
-            left_at = time.monotonic()
+            # One that is about to stop says 503, or takes no connection; the balancer learns of it a moment later.
+            with suppress(OSError, TimeoutError, ConnectionClosed, InvalidStatus):
+                self._listen(f"{url}/api/v1/streaming?access_token={self._token}&stream=user")
+            self.ended.wait(_AGAIN_S)
 
-    def _listen(self, url: str, left_at: float) -> None:
+    def _listen(self, url: str) -> None:
         with ws.connect(url) as stream:
-            if left_at:
-                self.away_s.append(time.monotonic() - left_at)
+            if self._left_at:
+                self.away_s.append(time.monotonic() - self._left_at)
             while not self.ended.is_set():
                 try:
                     with suppress(TimeoutError):
                         stream.recv(timeout=0.2)
                 except ConnectionClosed as exc:
+                    self._left_at = time.monotonic()
                     self.codes.append(exc.rcvd.code if exc.rcvd else 0)
                     return
 

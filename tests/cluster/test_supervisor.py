@@ -130,10 +130,15 @@ def _lives(pid: int) -> bool:
         return False
 
 
+def kept_files(data: Path) -> set[str]:
+    """What lies in a data folder, but for the facts, whose process comes and goes."""
+    return {path.name for path in data.iterdir() if not path.name.startswith("facts.")}
+
+
 def test_a_role_that_dies_again_and_again_is_named(tmp_path: Path) -> None:
     with live_server(tmp_path / "data", "--web-processes", "1") as server:
         web, worker = server.children()
-        files = len(list((tmp_path / "data").iterdir()))
+        files = kept_files(tmp_path / "data")
         for _ in range(5):
             os.kill(worker, signal.SIGKILL)
             (worker,) = eventually(lambda: set(server.children()) - {web, worker})  # noqa: B023 - called here
@@ -142,7 +147,7 @@ def test_a_role_that_dies_again_and_again_is_named(tmp_path: Path) -> None:
         assert "SIGKILL" in log
         assert "workers 1 does not stay alive: 5 times in a row" in log
         assert server.children()[0] == web
-        assert len(list((tmp_path / "data").iterdir())) == files
+        assert kept_files(tmp_path / "data") == files
         assert server.stop() == 0
 
 

@@ -62,10 +62,10 @@ async def start_again() -> None:
         while True:
             try:
                 await asyncio.to_thread(control.start, "rabbitmq")
-                break
+                await asyncio.to_thread(control.wait, "rabbitmq")
+                return
             except control.StartError:
                 await asyncio.sleep(0.1)
-        await asyncio.to_thread(control.wait, "rabbitmq")
 
 
 async def test_what_a_killed_process_had_is_given_again_at_once_and_each_cut_counted(
