@@ -15,6 +15,7 @@ from townsquare.social.timers import timer
 from townsquare.store.port import Put
 from townsquare.store.tables import TIMERS
 from townsquare.workers.schedule import Periodic, Scheduler, bring_timers, relay_outbox
+from townsquare.workers.table import ALL_PERIODIC
 
 
 @pytest.fixture
@@ -149,3 +150,9 @@ async def test_what_a_dead_process_left_in_the_outbox_comes(ports: Ports, clock:
     await relay_outbox(ports)
     (delivery,) = await ports.queue.consume(["notify"]).take(limit=9, wait_s=0)
     assert decode_task(delivery.message.body) == PollEnded(poll_id=7)
+
+
+def test_each_periodic_task_has_a_name_of_its_own() -> None:
+    """Two of one name would take each other's time for a clock that was set back, and both be done too often."""
+    names = [periodic.name for periodic in ALL_PERIODIC]
+    assert len(names) == len(set(names))

@@ -89,7 +89,7 @@ async def recount_server(ports: Ports) -> None:
 PERIODIC: tuple[Periodic, ...] = (
     Periodic(name="timers", every_s=1.0, handler=bring_timers),
     Periodic(name="outbox", every_s=2.0, handler=relay_outbox),
-    Periodic(name="server_stats", every_s=600.0, handler=recount_server),
+    Periodic(name="server_stats", every_s=300.0, handler=recount_server),
 )
 
 

@@ -5,15 +5,9 @@ Box: workers.
 
 from townsquare.social import trends
 from townsquare.social.ports import Ports
-from townsquare.social.server_stats import recount
 from townsquare.workers import cards, cleanup, counts, facts, fan_out, graph, index, mail, media, notify
 from townsquare.workers.jobs import Jobs
 from townsquare.workers.schedule import PERIODIC, Periodic
-
-
-async def count_server(ports: Ports) -> None:
-    """Totals of the server, for its description."""
-    await recount(ports)
 
 
 async def refresh_trends(ports: Ports) -> None:
@@ -37,6 +31,5 @@ ALL_JOBS: Jobs = {
 ALL_PERIODIC: tuple[Periodic, ...] = (
     *PERIODIC,
     *facts.PERIODIC,
-    Periodic(name="server_stats", every_s=300.0, handler=count_server),
     Periodic(name="trends", every_s=120.0, handler=refresh_trends),
 )
