@@ -6,7 +6,7 @@ batch is one write for each partition, however many tasks it has. What happened 
 that makes a repeat find nothing to do.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -48,6 +48,7 @@ from townsquare.store.tables import (
 )
 from townsquare.store.together import all_of
 from townsquare.workers.jobs import Job, Jobs
+from townsquare.workers.tally import Tally
 
 _VOTES_AT_ONCE = 1_000
 
@@ -99,33 +100,35 @@ async def _changed_reactions(
         totals.append({})
     keys = [(status_id, bucket, kind, actor) for kind, actor, _ in acts for bucket in range(counted)]
     found = {(row.kind, row.account_id): row for row in await ports.store.get_many(REACTIONS, keys) if row}
-    more: dict[tuple[int, str], int] = {}
-    repeated: set[tuple[int, str]] = set()
+    tally = Tally[tuple[int, str]]()
     for kind, actor, mine in acts:
         old = found.get((kind, actor))
         new = _reaction(status_id, len(totals) - 1, mine, old)
         if new is None:
             continue
-        place = new.bucket, kind
         if new == old:
-            repeated.add(place)
+            tally.repeat((new.bucket, kind))
             continue
         change.writes.append(Put(REACTIONS, new))
-        more[place] = more.get(place, 0) + new.counted - (old is not None and old.counted)
+        tally.add((new.bucket, kind), new.counted - (old is not None and old.counted))
         if status is not None and not status.deleted and status.author != actor:
             change.notices += _notices(status, new, old)
         if new.on:
             change.facts += reaction_facts(kind, actor, new.at_ms, status)
-    for bucket, kind in dict.fromkeys([*more, *repeated]):
-        kept = n = totals[bucket].get(kind, 0)
-        if (bucket, kind) in repeated:
-            where = status_id, bucket
-            n = await count_rows(ports.store, REACTIONS, where, lambda row: row.counted, within=(kind,))
-        n += more.get((bucket, kind), 0)
-        if (bucket, kind) in more or n != kept:
-            row = ReactionCountRow(status_id=status_id, bucket=bucket, kind=kind, n=n)
-            change.writes.append(Put(REACTION_COUNTS, row))
+
+    async def recount(place: tuple[int, str]) -> int:
+        bucket, kind = place
+        return await count_rows(ports.store, REACTIONS, (status_id, bucket), _is_counted, within=(kind,))
+
+    kept = {(bucket, kind): n for bucket, total in enumerate(totals) for kind, n in total.items()}
+    for (bucket, kind), n in (await tally.changed(kept, recount)).items():
+        row = ReactionCountRow(status_id=status_id, bucket=bucket, kind=kind, n=n)
+        change.writes.append(Put(REACTION_COUNTS, row))
     return change
+
+
+def _is_counted(row: ReactionRow | LogRow) -> bool:
+    return row.counted
 
 
 def _reaction(status_id: int, open_bucket: int, mine: MineRow | None, old: ReactionRow | None) -> ReactionRow | None:
@@ -186,8 +189,7 @@ async def count_replies(tasks: Sequence[CountReply], ports: Ports) -> None:
     rows = await ports.store.get_many(THREADS, replies)
     statuses = await get_statuses(ports.store, [status_id for _, status_id in replies])
     writes: list[Write] = []
-    more: dict[tuple[int, int], int] = {}
-    repeated: set[tuple[int, int]] = set()
+    tally = Tally[tuple[int, int]]()
     for row, status in zip(rows, statuses, strict=True):
         if row is None:
             continue
@@ -196,29 +198,24 @@ async def count_replies(tasks: Sequence[CountReply], ports: Ports) -> None:
         place = row.root, row.parent
         if new != row:
             writes.append(Put(THREADS, new))
-            more[place] = more.get(place, 0) + new.counted - row.counted
+            tally.add(place, new.counted - row.counted)
         elif row.counted or not row.on:
-            repeated.add(place)
-    writes += await _reply_totals(ports, more, repeated)
+            tally.repeat(place)
+    writes += await _reply_totals(ports, tally)
     if writes:
         await ports.store.write(writes)
     await drop_totals(ports, list(dict.fromkeys(row.parent for row in rows if row is not None)))
 
 
-async def _reply_totals(
-    ports: Ports, more: Mapping[tuple[int, int], int], repeated: Collection[tuple[int, int]]
-) -> list[Write]:
-    places = list(dict.fromkeys([*more, *repeated]))
-    found = await ports.store.get_many(REPLY_COUNTS, places) if places else []
-    writes: list[Write] = []
-    for (root, parent), row in zip(places, found, strict=True):
-        kept = n = row.n if row else 0
-        if (root, parent) in repeated:
-            n = await count_rows(ports.store, THREADS, (root,), partial(_answers, parent))
-        n += more.get((root, parent), 0)
-        if (root, parent) in more or n != kept:
-            writes.append(Put(REPLY_COUNTS, ReplyCountRow(root=root, parent=parent, n=n)))
-    return writes
+async def _reply_totals(ports: Ports, tally: Tally[tuple[int, int]]) -> list[Write]:
+    async def recount(place: tuple[int, int]) -> int:
+        root, parent = place
+        return await count_rows(ports.store, THREADS, (root,), partial(_answers, parent))
+
+    found = await ports.store.get_many(REPLY_COUNTS, tally.places) if tally.places else []
+    kept = {(row.root, row.parent): row.n for row in found if row is not None}
+    totals = await tally.changed(kept, recount)
+    return [Put(REPLY_COUNTS, ReplyCountRow(root=root, parent=parent, n=n)) for (root, parent), n in totals.items()]
 
 
 def _answers(parent: int, row: ThreadRow) -> bool:
@@ -234,14 +231,16 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
     rows = await ports.store.get_many(AUTHOR_LOG, made)
     statuses = await get_statuses(ports.store, [status_id for _, _, status_id in made])
     writes: list[Write] = []
-    more: dict[tuple[int, int], int] = {}
-    repeated: set[tuple[int, int]] = set()
+    tally = Tally[tuple[int, int]]()
     facts: list[Fact] = []
     past: list[Fact] = []
     changed_rows: list[LogRow] = []
     gone: dict[int, list[Fact]] = {}
     for task in tasks:
         gone.setdefault(task.status_id, []).extend(task.ended)
+    edited = set(gone).difference(
+        task.status_id for task in tasks if not task.ended
+    )  # which makes no repeat of a count
     for row, status in zip(rows, statuses, strict=True):
         if row is None:  # never committed
             continue
@@ -254,10 +253,10 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
         if new != row:
             changed_rows.append(new)
             writes.append(Put(AUTHOR_LOG, new))
-            more[month] = more.get(month, 0) + new.counted - row.counted
-        elif row.counted or not row.on:
-            repeated.add(month)
-    writes += await _month_totals(ports, more, repeated)
+            tally.add(month, new.counted - row.counted)
+        elif not row.on or (row.counted and row.status_id not in edited):
+            tally.repeat(month)
+    writes += await _month_totals(ports, tally)
     facts += [*ended(past), *await tag_accounts(ports.store, changed_rows)]
     await ports.outbox.leave(told(facts), then=writes)
     authors = list(dict.fromkeys(author for author, _, _ in made))
@@ -266,20 +265,14 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
     await drop_accounts(ports, authors)
 
 
-async def _month_totals(
-    ports: Ports, more: Mapping[tuple[int, int], int], repeated: Collection[tuple[int, int]]
-) -> list[Write]:
-    months = list(dict.fromkeys([*more, *repeated]))
-    found = await ports.store.get_many(AUTHOR_LOG_COUNTS, months)
-    writes: list[Write] = []
-    for month, row in zip(months, found, strict=True):
-        kept = n = row.n if row else 0
-        if month in repeated:
-            n = await count_rows(ports.store, AUTHOR_LOG, month, lambda row: row.counted)
-        n += more.get(month, 0)
-        if month in more or n != kept:
-            writes.append(Put(AUTHOR_LOG_COUNTS, LogCountRow(author=month[0], month=month[1], n=n)))
-    return writes
+async def _month_totals(ports: Ports, tally: Tally[tuple[int, int]]) -> list[Write]:
+    async def recount(month: tuple[int, int]) -> int:
+        return await count_rows(ports.store, AUTHOR_LOG, month, _is_counted)
+
+    found = await ports.store.get_many(AUTHOR_LOG_COUNTS, tally.places) if tally.places else []
+    kept = {(row.author, row.month): row.n for row in found if row is not None}
+    totals = await tally.changed(kept, recount)
+    return [Put(AUTHOR_LOG_COUNTS, LogCountRow(author=who, month=month, n=n)) for (who, month), n in totals.items()]
 
 
 def _counted(row: LogRow, status: Status | None) -> LogRow:

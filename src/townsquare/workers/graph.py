@@ -1,8 +1,7 @@
 """The graph lane: brings followers, counts, requests, notices and home timelines into line with follows and blocks.
 
 Box: workers. All of it works from the rows as they are when the task runs, so repeats and reorders end the same way.
-Tasks of one target come one after another: its buckets of followers have one writer. Counts are taken anew where a
-task comes again, as in `counts`.
+Tasks of one target come one after another: its buckets of followers have one writer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +39,7 @@ from townsquare.store.tables import (
 )
 from townsquare.store.together import all_of
 from townsquare.workers.jobs import Job, Jobs
+from townsquare.workers.tally import Tally
 
 
 async def apply_follows(tasks: Sequence[ApplyFollow], ports: Ports) -> None:
@@ -110,18 +110,24 @@ async def _changed_bucket(ports: Ports, target: int, bucket: int, rows: Sequence
     store, change = ports.store, _Change()
     old = await store.get_many(FOLLOWERS, [(target, bucket, row.account_id) for row in rows])
     count = await store.get(FOLLOWER_COUNTS, (target, bucket))
-    kept, more, is_repeat = count.n if count else 0, 0, False
+    kept, tally = count.n if count else 0, Tally[int]()
     for row, was in zip(rows, old, strict=True):
         new = _follower(row)
         if new != was and (was is not None or new.on):
             change.writes.append(Put(FOLLOWERS, new))
-            more += new.counted - (was.counted if was is not None else False)
-        is_repeat |= new == was
+            tally.add(bucket, new.counted - (was.counted if was is not None else False))
+        if new == was:
+            tally.repeat(bucket)
         if new.on and (was is None or not was.on or was.since_id != new.since_id):
             change.facts.append(follow_fact(row.account_id, row.target, row.since_id))
         change.tasks += _notices(row, was)
-    n = more + (await count_rows(store, FOLLOWERS, (target, bucket), lambda row: row.counted) if is_repeat else kept)
-    if change.writes or n != kept:
+
+    async def recount(bucket: int) -> int:
+        return await count_rows(store, FOLLOWERS, (target, bucket), lambda row: row.counted)
+
+    totals = await tally.changed({bucket: kept}, recount)
+    n = totals.get(bucket, kept)
+    if totals:
         change.writes.append(Put(FOLLOWER_COUNTS, FollowerCountRow(account_id=target, bucket=bucket, n=n)))
     change.writes += await _asked(ports, rows)
     if n >= BUCKET_ROWS:
