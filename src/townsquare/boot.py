@@ -322,7 +322,7 @@ async def open_ports(settings: Settings, *, watch: Watch | None = None, role: Ro
                 new_id = stack.enter_context(ids_by_lock(Path(settings.data) / "numbers.lock", clock))
             else:
                 new_id = await stack.enter_async_context(ids_by_lease(store, clock))
-        without = (RecordFacts,) if settings.analytics.startswith("off:") else ()
+        without = () if settings.tells_facts else (RecordFacts,)
         outbox = Outbox(store, queue, new_id, without=without)
         ports = Ports(
             store=store,

@@ -163,6 +163,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The host of `url`, with its port where one is given: the part of addresses after the @."""
         return self.url.split("://", 1)[1]
 
+    @property
+    def tells_facts(self) -> bool:
+        """Whether anything is told to the analytics."""
+        return not self.analytics.startswith("off:")
+
     def path(self, url: str) -> Path:
         """The path that an engine URL such as `sqlite:townsquare.db` names, inside `data` if relative."""
         return Path(self.data) / url.split(":", 1)[1]

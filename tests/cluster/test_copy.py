@@ -15,11 +15,15 @@ from tests.live import LiveServer, environment, eventually, free_port, live_serv
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
 
-def copy(data: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def typed(command: str, data: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "townsquare", "copy", "--data", str(data), *words, "--json"],
+        [sys.executable, "-m", "townsquare", command, "--data", str(data), *words],
         capture_output=True, text=True, env=environment(), check=False, timeout=120,
     )  # fmt: skip
+
+
+def copy(data: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return typed("copy", data, *words, "--json")
 
 
 def post(server: LiveServer, token: str, text: str, **form: Any) -> str:
@@ -64,10 +68,7 @@ def test_a_server_moves_while_people_post_and_a_killed_copy_goes_on(tmp_path: Pa
         assert refused.returncode == 1
         assert "Still in use by" in refused.stderr
         assert server.stop() == 0
-    rest = subprocess.run(  # what was noted while it stopped
-        [sys.executable, "-m", "townsquare", "workers", "--once", "--data", str(data)],
-        capture_output=True, text=True, env=environment(), check=False, timeout=120,
-    )  # fmt: skip
+    rest = typed("workers", data, "--once")  # what was noted while it stopped
     assert rest.returncode == 0, rest.stderr
     done = copy(data, "--to", to, "--final")
     assert done.returncode == 0, done.stderr

@@ -3,10 +3,10 @@
 Box: analytics.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from townsquare.analytics.port import MOST_ROWS, Coverage, Question, Row
+from townsquare.analytics.places import finished
+from townsquare.analytics.port import Coverage, Question, Row
 from townsquare.model.facts import Fact, band_of
 
 
@@ -72,17 +72,7 @@ def answer(question: Question, facts: Iterable[Fact]) -> list[Row]:
                 numbers[key] = min(numbers.get(key, fact.amount), fact.amount)
             case "greatest" if fact.value > 0:
                 numbers[key] = max(numbers.get(key, fact.amount), fact.amount)
-    if question.measure in ("value", "amount"):
-        numbers = {key: n for key, n in numbers.items() if n}
-    if question.spread:
-        counts = Counter((at_ms, (n,)) for (at_ms, _), n in numbers.items())
-        rows = [Row(at_ms, by, n) for (at_ms, by), n in counts.items()]
-    else:
-        rows = [Row(at_ms, by, n) for (at_ms, by), n in numbers.items()]
-    rows.sort(key=lambda row: (row.at_ms, row.by))
-    if question.limit < MOST_ROWS:
-        rows.sort(key=lambda row: -row.n)
-    return rows[: question.limit]
+    return finished(question, numbers)
 
 
 def _is_asked(fact: Fact, question: Question) -> bool:

@@ -83,23 +83,23 @@ async def edit(ports: Ports, *, author: Account, user: User, status_id: int, cha
     )
     before = await ports.store.get_many(MEDIA, [(each,) for each in old.media])
     said = await _describe(ports, author, media, change.media_changes)
+    ended = tuple(status_facts(old))
     if new != old or said:
         at_ms = max(ports.clock.now_ms(), (old.edited_ms or old.created_ms) + 1)
         await attachments.claim(ports, author.account_id, media, status_id=status_id)
         kept = _version(old, [row for row in before if row is not None])
-        facts = tuple(status_facts(old))
         # Before the change and, below, after it: a crash between the two loses no task, and one that comes too soon
         # finds that the old facts still stand.
         await ports.outbox.commit(
             [Put(STATUS_EDITS, kept), *(Put(TIMELINES, row) for row in timeline_rows(new))],
-            tasks=[CountStatus(new.author, status_id, ended=facts)],
+            tasks=[CountStatus(new.author, status_id, ended=ended)],
         )
         new = msgspec.structs.replace(new, edited_ms=at_ms, version=old.version + 1)
         await replace(ports, old, new)
         await _let_go(ports, status_id, tuple(each for each in old.media if each not in media))
         if new.poll != old.poll:
             await _new_poll(ports, new)
-    await _tell(ports, new, (*status_facts(old), *status_facts(new)))
+    await _tell(ports, new, (*ended, *status_facts(new)))
 
 
 async def _let_go(ports: Ports, status_id: int, media: tuple[int, ...]) -> None:

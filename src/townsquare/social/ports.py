@@ -61,5 +61,5 @@ class Ports:
             pseudonyms=self.pseudonyms,
             new_id=self.new_id,
             sample=self.settings.impression_sample,
-            tells=not self.settings.analytics.startswith("off:"),
+            tells=self.settings.tells_facts,
         )

@@ -238,9 +238,8 @@ async def count_statuses(tasks: Sequence[CountStatus], ports: Ports) -> None:
     gone: dict[int, list[Fact]] = {}
     for task in tasks:
         gone.setdefault(task.status_id, []).extend(task.ended)
-    edited = set(gone).difference(
-        task.status_id for task in tasks if not task.ended
-    )  # which makes no repeat of a count
+    # An edit is told with what it ended, and is no repeat of a count.
+    edited = set(gone).difference(task.status_id for task in tasks if not task.ended)
     for row, status in zip(rows, statuses, strict=True):
         if row is None:  # never committed
             continue

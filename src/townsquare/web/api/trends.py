@@ -88,14 +88,11 @@ async def _admin_tags(ports: Ports, found: Sequence[Tag]) -> list[dict[str, Any]
 async def admin_links(request: Request, ports: Ports) -> Response:
     """All links that might be shown as trends, with what the staff said."""
     offset, limit = _window(request, _STAFF_PAGE)
-    return await _admin_links(ports, await trends.link_trends(ports, offset=offset, limit=limit, all_of_them=True))
+    found = await trends.link_trends(ports, offset=offset, limit=limit, all_of_them=True)
+    return joined(await _admin_links(ports, found))
 
 
-async def _admin_links(ports: Ports, found: Sequence[LinkTrend]) -> Response:
-    return joined(await _admin_link_parts(ports, found))
-
-
-async def _admin_link_parts(ports: Ports, found: Sequence[LinkTrend]) -> list[bytes]:
+async def _admin_links(ports: Ports, found: Sequence[LinkTrend]) -> list[bytes]:
     reviews = await trends.reviews_of(ports, "links", [link.card.url for link in found])
     return [
         _link(ports, link, id=str(trends.card_id(link.card.url)), requires_review=said.approved is None)
@@ -126,7 +123,7 @@ async def _say_link(request: Request, ports: Ports, *, approved: bool) -> Respon
     if link is None:
         raise NotFound
     await trends.review(ports, "links", link.card.url, approved=approved, by=request.account_id)
-    (part,) = await _admin_link_parts(ports, [link])
+    (part,) = await _admin_links(ports, [link])
     return Response(part)
 
 
