@@ -187,6 +187,7 @@ def bodies(random: Random, route: Route, count: int) -> Iterator[Any]:
         yield spoilt(random, good)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", "urlencoded", "multipart"])
 async def test_cve_2025_61672_no_body_is_a_fault_of_ours(town: Town, form: str) -> None:
     """CVE-2025-61672, CVE-2020-26890: some hundred bodies over every route that takes one."""
@@ -240,6 +241,7 @@ def _is_proper(answer: Answer, route: Route, sent: Any) -> None:
         assert answer.error, said
 
 
+@pytest.mark.slow
 async def test_cve_2025_61672_no_query_is_a_fault_of_ours(town: Town) -> None:
     """CVE-2025-61672, Pleroma 2.1.1: every route that reads, with odd parameters of pages and its own."""
     random = Random("queries")

@@ -204,6 +204,7 @@ async def test_locked_accounts_are_asked(server: Server, ann: Person, bob: Perso
     assert "/@bob" in (await anns.open("/@ann/followers")).links
 
 
+@pytest.mark.slow
 async def test_pages_of_a_timeline(server: Server, ann: Person) -> None:
     browser = await browser_of(server, ann)
     ids = []

@@ -87,6 +87,7 @@ def test_accounts_create_with_wrong_input_makes_nothing(shell: Shell, words: tup
     assert [row["username"] for row in shell.json("accounts", "list")] == ["bea"]
 
 
+@pytest.mark.slow
 def test_accounts_create_refuses_a_taken_name(shell: Shell) -> None:
     shell.make("ada")
     words = ("accounts", "create", "ADA", "--email", "b@example.org", "--password", PASSWORD)
@@ -284,6 +285,7 @@ def test_seed_makes_the_same_people_again_for_the_same_number(tmp_path: Path) ->
     assert "here already" in first.refused(*words)
 
 
+@pytest.mark.slow
 def test_seed_reads_a_graph_and_texts(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "graph").write_text("# two friends\n1 2\n2 3\n")
     (tmp_path / "texts").write_text("Only this\n\n")
@@ -302,6 +304,7 @@ def test_seed_names_the_line_that_cannot_be_read(shell: Shell, tmp_path: Path) -
     assert shell.type("seed", "--people", "1").exit_code == 2
 
 
+@pytest.mark.slow
 def test_restore_takes_only_what_backup_wrote(shell: Shell, tmp_path: Path) -> None:
     shell.make("ada")
     saved = tmp_path / "saved.tar"
@@ -321,6 +324,7 @@ def test_restore_takes_only_what_backup_wrote(shell: Shell, tmp_path: Path) -> N
     assert [row["username"] for row in other.json("accounts", "list")] == ["ada"]
 
 
+@pytest.mark.slow
 def test_the_facts_are_in_the_backup(shell: Shell, tmp_path: Path) -> None:
     async def facts_in(data: Path, put: Sequence[Fact] = ()) -> int:
         facts = await DuckAnalytics.open(data / "facts.duckdb")

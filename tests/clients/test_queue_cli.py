@@ -12,6 +12,8 @@ from townsquare.model.tasks import IndexStatus, encode_task
 from townsquare.queue.port import Delivery, Message
 from townsquare.queue.sqlite import SqliteQueue
 
+pytestmark = pytest.mark.slow  # each opens a server's engines several times
+
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:

@@ -147,6 +147,7 @@ async def test_a_task_with_nothing_left_to_do_is_dropped(ports: Ports, error: Ex
     assert (await ports.queue.depths())[0].waiting == 0
 
 
+@pytest.mark.slow
 async def test_an_engine_that_is_away_is_waited_for(ports: Ports, clock: SetClock) -> None:
     tries = 0
 

@@ -57,6 +57,7 @@ async def take(feeds: Feeds, name: str, arguments: tuple) -> object:  # type: ig
     return await getattr(feeds, name)(*arguments)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(step, min_size=1, max_size=12), below=status_id, above=status_id, limit=st.integers(0, 900))
 async def test_it_does_what_the_model_does(feeds: RingFile, steps: list, below: int, above: int, limit: int) -> None:

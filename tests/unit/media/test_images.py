@@ -137,6 +137,7 @@ def test_a_file_cut_in_the_middle_is_refused(kind: str) -> None:
         make(data[: len(data) // 2], Use.ATTACHMENT)
 
 
+@pytest.mark.slow
 def test_cve_2022_45198_text_that_would_inflate_is_never_inflated() -> None:
     data = still("png")
     bomb = png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(200_000_000), 9))

@@ -49,6 +49,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=80) | st.lists(st.tuples(NAMES, NAMES)).map(lambda p: "&".join(map("=".join, p)).encode()))
 def test_cve_2025_61672_any_query_is_read_or_refused(query: bytes) -> None:
